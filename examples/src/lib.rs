@@ -1,0 +1,1 @@
+//! Journeys through Mage, one folder each; the demo is the first.

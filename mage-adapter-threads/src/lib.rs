@@ -1,0 +1,1 @@
+//! Runs Mage on plain threads with a small task loop.

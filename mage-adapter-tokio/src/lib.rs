@@ -1,0 +1,1 @@
+//! Runs Mage on tokio.

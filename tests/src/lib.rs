@@ -1,0 +1,1 @@
+//! What needs more than one crate of Mage: the simulator, real processes, conformance of adapters.
