@@ -41,6 +41,13 @@ impl Payload {
         }
     }
 
+    /// The first `len` bytes of `data` (all of it, should `len` be greater), moved as they are: what an encoder that
+    /// writes in place ends with.
+    #[must_use]
+    pub const fn from_inline(data: [u8; Self::INLINE], len: u8) -> Self {
+        Self(Repr::Inline { len, data })
+    }
+
     /// The bytes.
     #[must_use]
     pub fn as_slice(&self) -> &[u8] {

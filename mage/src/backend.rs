@@ -14,6 +14,9 @@ use crate::adapter::{BoxFuture, WouldDeadlock};
 use crate::pipe::{CloseReason, Message, SendErrorKind};
 
 /// One end of a pipe inside one backend. Owned by exactly one `MessagePipe`; not meaningful in another backend.
+///
+/// A backend never hands out the same key twice. A call that names an end which is gone (closed, merged, or sent away
+/// in a message) is harmless: closing it does nothing, anything else answers as a pipe does that this side closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct End(pub u64);
 
