@@ -227,6 +227,17 @@ pub struct Field {
     pub docs: Vec<String>,
 }
 
+/// What holds of a struct or union as a whole, through everything that it contains.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Traits {
+    /// It holds no handle, shared buffer, pipe or pending endpoint: it can be copied and compared.
+    pub is_data: bool,
+    /// `is_data`, and no `float` or `double`: equality is total, and it can be hashed and ordered.
+    pub is_total: bool,
+    /// It contains itself, through an optional, an array or a map: what decodes it must bound the depth.
+    pub is_recursive: bool,
+}
+
 /// What a reader takes for a field that the writer did not send.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Absent<'a> {
@@ -262,6 +273,8 @@ pub struct Struct {
     pub docs: Vec<String>,
     /// The fields in order, which is their order on the wire.
     pub fields: Vec<Field>,
+    /// What can be derived for it.
+    pub traits: Traits,
     /// Whether some `result<…, E>` may have it as its error: `[Error]`, or used so in its own file.
     pub is_error: bool,
 }
@@ -307,6 +320,8 @@ pub struct Union {
     pub docs: Vec<String>,
     /// The members in order, at least one.
     pub members: Vec<UnionMember>,
+    /// What can be derived for it.
+    pub traits: Traits,
     /// Whether some `result<…, E>` may have it as its error: `[Error]`, or used so in its own file.
     pub is_error: bool,
 }
@@ -370,6 +385,9 @@ pub enum Type {
     },
     /// A value or nothing. Never directly inside another optional.
     Optional(Box<Type>),
+    /// Directly inside an optional, where the struct or union would otherwise contain itself: `Option<Box<T>>` in Rust,
+    /// and nothing of its own on the wire.
+    Boxed(Box<Type>),
     /// The calling end of an interface, not bound yet.
     PendingRemote(ItemRef),
     /// The serving end of an interface, not bound yet.
@@ -399,6 +417,7 @@ impl Type {
             | Self::Handle(_)
             | Self::SharedBuffer
             | Self::MessagePipe
+            | Self::Boxed(_)
             | Self::Struct(_)
             | Self::Enum(_)
             | Self::Union(_) => false,
