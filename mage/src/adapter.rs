@@ -11,6 +11,10 @@
 //! No adapter knows the wire, and nothing outside an adapter knows an executor. What must hold for each method is
 //! written at the method and checked by one conformance suite that runs against every adapter.
 
+mod sequence;
+
+pub use sequence::{Sequence, SequenceScope};
+
 use std::fmt;
 use std::future::Future;
 use std::io;
@@ -48,11 +52,14 @@ pub trait Adapter: fmt::Debug + Send + Sync + 'static {
     ///
     /// Calls of one watch never overlap. After [`Drained::No`] the callback is called again without waiting for
     /// readiness, but not before other watches and tasks had their turn. Writing is not watched until
-    /// [`Watch::want_write`] asks for it. The adapter keeps the socket alive at least as long as it watches it.
+    /// [`Watch::want_write`] asks for it. The adapter keeps the socket alive at least as long as it watches it. A
+    /// callback that panics is not called again. A socket whose stream has ended stays readable: the callback drops its
+    /// watch then, or is called without end.
     ///
     /// # Errors
     ///
-    /// Whatever the operating system or the executor says when the socket cannot be registered.
+    /// Whatever the operating system or the executor says when the socket cannot be registered; one that has a watch
+    /// already cannot.
     fn watch(&self, socket: Arc<OwnedFd>, on_ready: OnReady) -> io::Result<Watch>;
 
     /// Runs `future` in the background until it completes or the executor shuts down.
@@ -77,7 +84,8 @@ pub trait Adapter: fmt::Debug + Send + Sync + 'static {
 /// What a socket is ready for; neither, when the watch was [woken](Watch::wake).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Ready {
-    /// A read will not block (end of stream and errors count).
+    /// A read is worth trying: it will not block (end of stream and errors count), unless the socket was emptied
+    /// meanwhile or the call before said [`Drained::No`].
     pub readable: bool,
     /// A write will not block.
     pub writable: bool,
@@ -86,7 +94,8 @@ pub struct Ready {
 /// Whether a callback took everything that its socket had.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Drained {
-    /// The last read said "would block" or came back short: wait for readiness again.
+    /// The last read said "would block", or came back short because there was no more: wait for readiness again. (A read
+    /// that brought handles comes back short although more may follow: that is `No`.)
     Yes,
     /// There may be more: call again soon, without asking the operating system.
     No,
