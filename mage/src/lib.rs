@@ -2,4 +2,5 @@
 
 pub mod adapter;
 pub mod backend;
+pub mod memory;
 pub mod pipe;
