@@ -1,0 +1,374 @@
+//! Who polls: one leader at a time, which waits for all sockets and timers of the adapter on behalf of everybody.
+//!
+//! ```text
+//!                      block_on, task loops
+//!   a thread waits ──▶ nobody leads ─────────────▶ it leads: epoll_wait, callbacks, until its own future is woken
+//!                 └──▶ another thread leads ─────▶ it follows: asleep, woken by its future or to lead after all
+//!                 └──▶ the service thread leads ─▶ that one is rung and hands over
+//!
+//!   a leader leaves ─▶ somebody follows ─────────▶ the first of them leads
+//!                 └──▶ nobody does ──────────────▶ vacant, under the eyes of the service thread
+//! ```
+//!
+//! **Sockets are never unserved.** While the seat is vacant the service thread is never asleep for longer than [`TICK`]:
+//! it takes the seat when it sees it vacant and unused for a whole tick, or at once when there is work that no socket
+//! announces ([`Reactor::attend`]). Only while somebody leads without interruption does it sleep without a limit, and a
+//! leader that leaves then wakes it.
+//!
+//! **A thread that makes one blocking call after another wakes nobody.** It finds the seat vacant, leads, is woken by
+//! its own callback (a flag, no system call) and leaves; the service thread meanwhile looks up once per tick and sees
+//! that the seat is in use. So a waiting side of a round trip makes one `epoll_wait` besides its own send and receive.
+//! The price: between the last of such calls and the service thread's taking over, what arrives for others may wait for
+//! up to two ticks.
+//!
+//! **A wake-up goes only to who sleeps.** A parked thread is unparked, a leader inside `epoll_wait` is rung, a leader
+//! that runs a callback sees a flag when it returns.
+//!
+//! **Nothing is lost between looking and sleeping.** A leader sets `asleep`, then looks for work, then waits; others
+//! provide work, then take `asleep` down and ring if it was up. All of it is sequentially consistent or under a lock.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::mem::MaybeUninit;
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
+use std::task::Wake;
+use std::thread::{self, Thread};
+use std::time::Duration;
+
+use crate::lock;
+use crate::timer::Timers;
+use crate::watcher::{BATCH, Room, Sockets};
+
+/// How often the service thread looks whether a vacant seat is still in use.
+const TICK: Duration = Duration::from_millis(1);
+
+/// The sockets and timers of one adapter, and who waits for them.
+pub(crate) struct Reactor {
+    pub(crate) sockets: Sockets,
+    pub(crate) timers: Timers,
+    /// The leader is, or is about to be, inside its wait.
+    asleep: AtomicBool,
+    seat: Mutex<Seat>,
+    service: Condvar,
+}
+
+struct Seat {
+    leader: Leader,
+    /// Threads that wait while another one leads, in the order in which they came.
+    followers: VecDeque<Arc<Parker>>,
+    /// How often a waiting thread took the seat or left it: tells a seat in use from one that is only occupied.
+    turns: u64,
+    service: Service,
+    /// The service thread is to take a vacant seat without looking on first.
+    wanted: bool,
+    over: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Leader {
+    /// Nobody.
+    Vacant,
+    /// The service thread.
+    Service,
+    /// A thread that waits for something of its own.
+    Waiter,
+}
+
+/// What the service thread does while it doesn't lead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Service {
+    /// It looks up once per tick.
+    LooksOn,
+    /// It sleeps until it is notified.
+    Sleeps,
+}
+
+impl Reactor {
+    pub(crate) fn new(sockets: Sockets) -> Arc<Self> {
+        let seat = Seat {
+            leader: Leader::Vacant,
+            followers: VecDeque::new(),
+            turns: 0,
+            service: Service::LooksOn,
+            wanted: true,
+            over: false,
+        };
+        Arc::new(Self {
+            sockets,
+            timers: Timers::default(),
+            asleep: AtomicBool::new(false),
+            seat: Mutex::new(seat),
+            service: Condvar::new(),
+        })
+    }
+
+    /// Waits until `parker`, the calling thread's, is woken; leads meanwhile if nobody else does.
+    pub(crate) fn wait(&self, parker: &Arc<Parker>) {
+        if parker.take_notice() {
+            return;
+        }
+        if self.sit_down(parker) || self.follow(parker) {
+            self.lead(parker);
+        }
+    }
+
+    /// Takes the seat if it is vacant, or joins the followers and says no.
+    fn sit_down(&self, parker: &Arc<Parker>) -> bool {
+        let mut seat = lock(&self.seat);
+        if seat.leader == Leader::Vacant {
+            seat.leader = Leader::Waiter;
+            seat.turns += 1;
+            seat.wanted = false;
+            return true;
+        }
+        let served = seat.leader == Leader::Service;
+        seat.followers.push_back(Arc::clone(parker));
+        drop(seat);
+        if served {
+            self.rouse();
+        }
+        false
+    }
+
+    /// Sleeps until woken (no) or called to lead (yes).
+    fn follow(&self, parker: &Arc<Parker>) -> bool {
+        parker.park();
+        let mut seat = lock(&self.seat);
+        let place = seat.followers.iter().position(|follower| Arc::ptr_eq(follower, parker));
+        let Some(place) = place else { return true };
+        seat.followers.remove(place);
+        parker.take_notice();
+        false
+    }
+
+    /// Does everybody's work until `parker` is woken, then gives the seat up.
+    fn lead(&self, parker: &Parker) {
+        // Leaves also when somebody's waker panics.
+        let _seat = LeaveOnDrop(self);
+        if parker.start_leading() {
+            while !parker.is_noticed() {
+                self.turn(|| parker.is_noticed());
+            }
+        }
+        parker.take_notice();
+    }
+
+    fn leave(&self) {
+        let mut seat = lock(&self.seat);
+        seat.turns += 1;
+        if let Some(next) = seat.followers.pop_front() {
+            drop(seat);
+            next.promote();
+            return;
+        }
+        seat.leader = Leader::Vacant;
+        seat.wanted = self.sockets.any_due();
+        if seat.wanted || seat.service == Service::Sleeps {
+            seat.service = Service::LooksOn;
+            self.service.notify_one();
+        }
+    }
+
+    /// One turn of the loop: who is due, what is late, then one wait, unless `enough`.
+    fn turn(&self, enough: impl Fn() -> bool) {
+        self.sockets.call_due();
+        self.timers.fire();
+        self.asleep.store(true, Ordering::SeqCst);
+        if enough() {
+            self.asleep.store(false, Ordering::SeqCst);
+            return;
+        }
+        let timeout = if self.sockets.any_due() { Some(Duration::ZERO) } else { self.timers.until_first() };
+        let mut room: Room = [const { MaybeUninit::uninit() }; BATCH];
+        let events = self.sockets.wait(&mut room, timeout);
+        self.asleep.store(false, Ordering::SeqCst);
+        self.sockets.dispatch(events);
+    }
+
+    /// Ends the leader's wait, if it is in one; says whether it was.
+    fn rouse(&self) -> bool {
+        let asleep = self.asleep.swap(false, Ordering::SeqCst);
+        if asleep {
+            self.sockets.ring();
+        }
+        asleep
+    }
+
+    /// Sees to it that somebody soon looks at who is due and at the timers.
+    pub(crate) fn attend(&self) {
+        if self.rouse() {
+            return;
+        }
+        // A leader that is awake will look before it sleeps or leaves; without one the service thread has to.
+        let mut seat = lock(&self.seat);
+        if seat.leader == Leader::Vacant && !seat.wanted {
+            seat.wanted = true;
+            seat.service = Service::LooksOn;
+            self.service.notify_one();
+        }
+    }
+
+    /// The service thread: leads when nobody else does.
+    pub(crate) fn serve(&self) {
+        let mut seat = lock(&self.seat);
+        let mut seen = seat.turns;
+        while !seat.over {
+            let unused = seat.turns == seen;
+            seen = seat.turns;
+            let vacant = seat.leader == Leader::Vacant;
+            if vacant && (unused || seat.wanted) {
+                seat.leader = Leader::Service;
+                seat.wanted = false;
+                drop(seat);
+                self.lead_for_all();
+                seat = lock(&self.seat);
+            } else if !vacant && unused {
+                seat.service = Service::Sleeps;
+                seat = self.service.wait(seat).unwrap_or_else(PoisonError::into_inner);
+                seat.service = Service::LooksOn;
+            } else {
+                seat.service = Service::LooksOn;
+                (seat, _) = self.service.wait_timeout(seat, TICK).unwrap_or_else(PoisonError::into_inner);
+            }
+        }
+    }
+
+    /// Leads until a waiting thread wants to, and hands over to it.
+    fn lead_for_all(&self) {
+        loop {
+            self.turn(|| {
+                let seat = lock(&self.seat);
+                seat.over || !seat.followers.is_empty()
+            });
+            let mut seat = lock(&self.seat);
+            if seat.over {
+                seat.leader = Leader::Vacant;
+                return;
+            }
+            if let Some(next) = seat.followers.pop_front() {
+                seat.leader = Leader::Waiter;
+                seat.turns += 1;
+                drop(seat);
+                next.promote();
+                return;
+            }
+        }
+    }
+
+    /// Ends the service thread and every watch. Threads that wait go on waiting for what they wait for.
+    pub(crate) fn shut_down(&self) {
+        lock(&self.seat).over = true;
+        self.service.notify_one();
+        self.rouse();
+        self.sockets.shut_down();
+    }
+}
+
+impl fmt::Debug for Reactor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let leader = lock(&self.seat).leader;
+        f.debug_struct("Reactor").field("leader", &leader).field("sockets", &self.sockets).finish_non_exhaustive()
+    }
+}
+
+struct LeaveOnDrop<'a>(&'a Reactor);
+
+impl Drop for LeaveOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.leave();
+    }
+}
+
+/// One thread's way to sleep and be woken; the waker of the future that it waits for.
+pub(crate) struct Parker {
+    thread: Thread,
+    /// Whom to rouse when this thread leads.
+    reactor: Weak<Reactor>,
+    state: AtomicU8,
+    promoted: AtomicBool,
+}
+
+/// Neither waiting nor woken.
+const AWAKE: u8 = 0;
+/// Woken; the next wait returns at once.
+const NOTICED: u8 = 1;
+/// Parked.
+const ASLEEP: u8 = 2;
+/// Leading, perhaps inside its wait.
+const LEADS: u8 = 3;
+
+impl Parker {
+    /// The calling thread's parker.
+    pub(crate) fn new(reactor: &Arc<Reactor>) -> Arc<Self> {
+        Arc::new(Self {
+            thread: thread::current(),
+            reactor: Arc::downgrade(reactor),
+            state: AtomicU8::new(AWAKE),
+            promoted: AtomicBool::new(false),
+        })
+    }
+
+    /// Says whether this parker wakes threads that lead `reactor`.
+    pub(crate) fn belongs_to(&self, reactor: &Arc<Reactor>) -> bool {
+        std::ptr::eq(self.reactor.as_ptr(), Arc::as_ptr(reactor))
+    }
+
+    /// Sleeps until woken, without ever leading.
+    pub(crate) fn sleep(&self) {
+        if !self.take_notice() {
+            self.park();
+            self.take_notice();
+        }
+    }
+
+    /// Sleeps until woken or promoted; a notice stays to be taken.
+    fn park(&self) {
+        if self.state.compare_exchange(AWAKE, ASLEEP, Ordering::SeqCst, Ordering::SeqCst).is_err() {
+            return;
+        }
+        while self.state.load(Ordering::SeqCst) == ASLEEP && !self.promoted.load(Ordering::SeqCst) {
+            thread::park();
+        }
+    }
+
+    /// Makes a follower the leader: it has been taken off the list and owns the seat from now on.
+    fn promote(&self) {
+        self.promoted.store(true, Ordering::SeqCst);
+        self.thread.unpark();
+    }
+
+    /// Says no, and takes the notice, when the thread was woken already.
+    fn start_leading(&self) -> bool {
+        self.promoted.store(false, Ordering::SeqCst);
+        self.state.swap(LEADS, Ordering::SeqCst) != NOTICED
+    }
+
+    fn is_noticed(&self) -> bool {
+        self.state.load(Ordering::SeqCst) == NOTICED
+    }
+
+    /// Returns to the state of a thread that runs; says whether it was woken.
+    fn take_notice(&self) -> bool {
+        self.state.swap(AWAKE, Ordering::SeqCst) == NOTICED
+    }
+}
+
+impl Wake for Parker {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        match self.state.swap(NOTICED, Ordering::SeqCst) {
+            ASLEEP => self.thread.unpark(),
+            LEADS => {
+                if let Some(reactor) = self.reactor.upgrade() {
+                    reactor.rouse();
+                }
+            }
+            // Awake or woken before: it will look before it sleeps.
+            _ => {}
+        }
+    }
+}
