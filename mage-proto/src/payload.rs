@@ -67,6 +67,14 @@ impl Payload {
         }
     }
 
+    /// Whether the bytes lie outside the value, so that dropping it may free memory.
+    pub(crate) fn is_shared(&self) -> bool {
+        match &self.0 {
+            Repr::Inline { .. } => false,
+            Repr::Shared(_) => true,
+        }
+    }
+
     /// The bytes as `Bytes`; copies (and allocates) only when they are few.
     #[must_use]
     pub fn into_bytes(self) -> Bytes {

@@ -1,0 +1,271 @@
+//! Frames: the length-delimited units of a link, their head, and the decoder that takes one from the front of a stream.
+//!
+//! ```text
+//!   every frame   u32 length (of the whole frame) | u8 kind | u8 flags | u16 handles
+//!   an event      … | u128 dest (port) | u128 from (port, on the sending node) | body
+//!   Data          … | u16 ports | u16 0 | u32 cost | ports × descriptor | payload        flags: MORE, STARVED
+//!   a control     … | body
+//! ```
+
+use alloc::vec::Vec;
+use core::fmt;
+
+use crate::control::{Control, read_descriptors};
+use crate::event::{DESCRIPTOR_LEN, Descriptor, EventKind};
+use crate::limits::Limits;
+use crate::name::PortName;
+use crate::violation::Violation;
+use crate::wire::{Reader, Writer};
+
+/// The head of every frame, in bytes.
+pub(crate) const HEAD_LEN: usize = 8;
+/// The head of an event, in bytes.
+const EVENT_HEAD_LEN: usize = HEAD_LEN + 32;
+/// The head of a Data frame up to its descriptors, in bytes: the overhead of a small message.
+pub(crate) const DATA_HEAD_LEN: usize = EVENT_HEAD_LEN + 8;
+/// Another fragment of the same message follows.
+const MORE: u8 = 1;
+/// The sender's credit is used up.
+const STARVED: u8 = 2;
+
+/// What a frame is. Kinds below 0x10 are events between ports, the others are between nodes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+#[expect(missing_docs, reason = "the two lists, with their meaning, stand at the top of `event` and `control`")]
+pub enum FrameKind {
+    Data = 0x01,
+    Close = 0x02,
+    Handoff = 0x03,
+    Hello = 0x04,
+    End = 0x05,
+    Gone = 0x06,
+    Credit = 0x07,
+    Greet = 0x10,
+    Welcome = 0x11,
+    Refer = 0x12,
+    ReferOk = 0x13,
+    ReferNo = 0x14,
+    Seek = 0x15,
+    Meet = 0x16,
+    MeetFailed = 0x17,
+    NoMeet = 0x18,
+    Bye = 0x19,
+}
+
+/// Kinds from here on may be skipped by who does not know them, so that later versions can say more.
+const FIRST_OPTIONAL_KIND: u8 = 0x80;
+
+const KINDS: [FrameKind; 17] = [
+    FrameKind::Data,
+    FrameKind::Close,
+    FrameKind::Handoff,
+    FrameKind::Hello,
+    FrameKind::End,
+    FrameKind::Gone,
+    FrameKind::Credit,
+    FrameKind::Greet,
+    FrameKind::Welcome,
+    FrameKind::Refer,
+    FrameKind::ReferOk,
+    FrameKind::ReferNo,
+    FrameKind::Seek,
+    FrameKind::Meet,
+    FrameKind::MeetFailed,
+    FrameKind::NoMeet,
+    FrameKind::Bye,
+];
+
+impl FrameKind {
+    const fn byte(self) -> u8 {
+        self as u8
+    }
+
+    fn of_byte(byte: u8) -> Option<Self> {
+        KINDS.into_iter().find(|kind| kind.byte() == byte)
+    }
+}
+
+impl fmt::Display for FrameKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
+}
+
+/// The first eight bytes of a frame.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Head {
+    pub(crate) length: u32,
+    kind: u8,
+    flags: u8,
+    pub(crate) handles: u16,
+}
+
+/// A frame without its payload, which stays where it was received until somebody is known to want it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Body {
+    Data {
+        dest: PortName,
+        from: PortName,
+        head: DataHead,
+    },
+    /// Any event but Data.
+    Event {
+        dest: PortName,
+        from: PortName,
+        kind: PlainEvent,
+    },
+    Control(Control),
+    /// A frame of a later version, to be passed over.
+    Unknown,
+}
+
+/// An event without a message in it, so that its handle type does not matter.
+pub(crate) type PlainEvent = EventKind<core::convert::Infallible>;
+
+/// What stands before the payload of a Data frame.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct DataHead {
+    pub(crate) cost: u32,
+    pub(crate) more: bool,
+    pub(crate) starved: bool,
+    pub(crate) cargo: Vec<Descriptor>,
+    /// Where the payload begins, counted from the start of the frame.
+    pub(crate) payload_at: usize,
+}
+
+impl Head {
+    /// Reads the head of the frame at the front of `input`; `None` until it is there whole.
+    pub(crate) fn read(input: &[u8], limits: &Limits) -> Result<Option<Self>, Violation> {
+        let mut reader = Reader::new(input);
+        let (Some(length), Some(kind), Some(flags), Some(handles)) =
+            (reader.u32(), reader.u8(), reader.u8(), reader.u16())
+        else {
+            return Ok(None);
+        };
+        let (least, most) = (8, limits.max_frame);
+        if !(least..=most).contains(&length) {
+            return Err(Violation::FrameLength { length, least, most });
+        }
+        if handles > limits.handles {
+            return Err(Violation::Handles { announced: handles, arrived: 0, most: limits.handles });
+        }
+        Ok(Some(Self { length, kind, flags, handles }))
+    }
+
+    /// The frame's length in bytes.
+    pub(crate) fn len(self) -> usize {
+        usize::try_from(self.length).unwrap_or(usize::MAX)
+    }
+
+    /// Reads the rest of `frame`, which begins with this head and is whole.
+    pub(crate) fn body(self, frame: &[u8], limits: &Limits) -> Result<Body, Violation> {
+        let Some(kind) = FrameKind::of_byte(self.kind) else {
+            let optional = self.kind >= FIRST_OPTIONAL_KIND;
+            return if optional { Ok(Body::Unknown) } else { Err(Violation::UnknownKind { kind: self.kind }) };
+        };
+        let malformed = |field| Violation::Malformed { kind, field };
+        let flags = if kind == FrameKind::Data { MORE | STARVED } else { 0 };
+        if self.flags & !flags != 0 {
+            return Err(malformed("unknown flags"));
+        }
+        let mut input = Reader::new(frame.get(HEAD_LEN..).unwrap_or_default());
+        if kind.byte() >= FrameKind::Greet.byte() {
+            return Control::read(kind, &mut input, limits).map(Body::Control);
+        }
+        let dest = input.u128().and_then(PortName::new).ok_or(malformed("dest is no port's name"))?;
+        let from = input.u128().and_then(PortName::new).ok_or(malformed("from is no port's name"))?;
+        if kind == FrameKind::Data {
+            let head = self.data(&mut input, frame.len(), limits)?;
+            return Ok(Body::Data { dest, from, head });
+        }
+        if self.handles != 0 {
+            return Err(malformed("handles with an event other than Data"));
+        }
+        let kind = PlainEvent::read(kind, &mut input)?;
+        Ok(Body::Event { dest, from, kind })
+    }
+
+    fn data(self, input: &mut Reader<'_>, length: usize, limits: &Limits) -> Result<DataHead, Violation> {
+        let malformed = |field| Violation::Malformed { kind: FrameKind::Data, field };
+        let short = malformed("the body is too short");
+        let count = input.u16().ok_or(short)?;
+        if input.u16().ok_or(short)? != 0 {
+            return Err(malformed("reserved bytes are set"));
+        }
+        let cost = input.u32().ok_or(short)?;
+        if cost == 0 && (count != 0 || self.handles != 0) {
+            return Err(malformed("a later fragment brings ports or handles"));
+        }
+        let cargo = if count == 0 { Vec::new() } else { read_descriptors(FrameKind::Data, count, input, limits)? };
+        let payload_at = length.saturating_sub(input.rest().len());
+        Ok(DataHead { cost, more: self.flags & MORE != 0, starved: self.flags & STARVED != 0, cargo, payload_at })
+    }
+}
+
+/// Puts the length of everything since `start` at `start`.
+fn seal(out: &mut [u8], start: usize) {
+    let length = u32::try_from(out.len().saturating_sub(start)).unwrap_or(u32::MAX);
+    if let Some(place) = out.get_mut(start..).and_then(|frame| frame.first_chunk_mut::<4>()) {
+        *place = length.to_le_bytes();
+    }
+}
+
+/// Appends a control frame.
+pub(crate) fn write_control(out: &mut Vec<u8>, control: &Control, handles: u16) {
+    let start = out.len();
+    let mut writer = Writer::new(out);
+    writer.u32(0).u8(control.frame_kind().byte()).u8(0).u16(handles);
+    control.write(&mut writer);
+    seal(out, start);
+}
+
+/// Appends an event other than Data.
+pub(crate) fn write_event<H>(out: &mut Vec<u8>, dest: PortName, from: PortName, kind: &EventKind<H>) {
+    let start = out.len();
+    let mut writer = Writer::new(out);
+    writer.u32(0).u8(kind.frame_kind().byte()).u8(0).u16(0).u128(dest.bits()).u128(from.bits());
+    kind.write(&mut writer);
+    seal(out, start);
+}
+
+/// What goes before the payload of one Data frame.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct DataMarks {
+    pub(crate) dest: PortName,
+    pub(crate) from: PortName,
+    pub(crate) cost: u32,
+    pub(crate) more: bool,
+    pub(crate) starved: bool,
+    pub(crate) handles: u16,
+}
+
+/// The bytes before the payload of a Data frame with so many ports.
+pub(crate) fn data_head_len(ports: usize) -> usize {
+    ports.saturating_mul(DESCRIPTOR_LEN).saturating_add(DATA_HEAD_LEN)
+}
+
+/// Appends the head of a Data frame whose payload of `payload` bytes follows.
+pub(crate) fn write_data_head(out: &mut Vec<u8>, marks: DataMarks, cargo: &[Descriptor], payload: usize) {
+    let length = data_head_len(cargo.len()).saturating_add(payload);
+    let flags = if marks.more { MORE } else { 0 } | if marks.starved { STARVED } else { 0 };
+    let mut head = [0_u8; DATA_HEAD_LEN];
+    let mut rest = &mut head[..];
+    let mut put = |bytes: &[u8]| {
+        let (place, left) = core::mem::take(&mut rest).split_at_mut(bytes.len());
+        place.copy_from_slice(bytes);
+        rest = left;
+    };
+    put(&u32::try_from(length).unwrap_or(u32::MAX).to_le_bytes());
+    put(&[FrameKind::Data.byte(), flags]);
+    put(&marks.handles.to_le_bytes());
+    put(&marks.dest.bits().to_le_bytes());
+    put(&marks.from.bits().to_le_bytes());
+    put(&u16::try_from(cargo.len()).unwrap_or(u16::MAX).to_le_bytes());
+    put(&[0, 0]);
+    put(&marks.cost.to_le_bytes());
+    out.extend_from_slice(&head);
+    let mut writer = Writer::new(out);
+    for descriptor in cargo {
+        descriptor.write(&mut writer);
+    }
+}

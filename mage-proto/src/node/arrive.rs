@@ -1,0 +1,161 @@
+//! A message reaches the end of its route: joined from its fragments, checked against what its sender may have under
+//! way, and queued for the application.
+
+use alloc::boxed::Box;
+
+use bytes::BytesMut;
+
+use super::Node;
+use crate::frame::FrameKind;
+use crate::limits::Limits;
+use crate::message::{Data, PortId};
+use crate::name::{Address, NameSource};
+use crate::output::Output;
+use crate::payload::Payload;
+use crate::port::{Active, Assembly, Holder, Port, State};
+use crate::violation::RouteError;
+
+/// How much is set aside for a large message when its first fragment comes, in bytes; the rest as it arrives.
+const FIRST_RESERVE: u64 = 4 << 20;
+
+impl<H, S: NameSource> Node<H, S> {
+    /// A message, or a fragment of one, has come from the writer of the end `id`.
+    pub(super) fn data_at_end(&mut self, id: PortId, from: Address, mut data: Data<H>) {
+        if let Some(place) = data.cargo.iter().position(|&cargo| cargo == id) {
+            // The peer became adjacent while the message was under way. Queued in itself the end could never be
+            // reached again, so it is closed, and the message that carried it goes with it.
+            data.cargo.remove(place);
+            self.discard(data);
+            return self.close_quietly(alloc::vec![id]);
+        }
+        let via = data.via;
+        let bytes = bytes_of(&data);
+        let limits = &self.limits;
+        let Some(Port { state: State::Active(active), .. }) = self.ports.get_mut(id) else { return };
+        match active.arrive(data, limits) {
+            Ok(Arrival::Part) => self.charge_arrival(via, bytes, id, from),
+            Ok(Arrival::Whole { first }) => {
+                let held = active.holder == Holder::Application;
+                self.signal(first && held, Output::Readable(id));
+                self.charge_arrival(via, bytes, id, from);
+            }
+            Err((data, error)) => {
+                // It was not charged yet.
+                self.hold(&data);
+                self.discard(data);
+                self.route_error(id, from, error);
+            }
+        }
+    }
+
+    /// Charges a link for bytes that wait here now; above its bound, the route that brought the last of them fails.
+    fn charge_arrival(&mut self, via: Option<crate::link::LinkId>, bytes: u64, id: PortId, from: Address) {
+        let limit = self.limits.link_bytes;
+        let Some(link) = via.and_then(|via| self.link_mut(via)) else { return };
+        link.held = link.held.saturating_add(bytes);
+        let held = link.held;
+        if held > limit {
+            self.route_error(id, from, RouteError::LinkOverrun { held, limit });
+        }
+    }
+}
+
+/// What an arrival completed.
+enum Arrival {
+    /// More fragments of the message are to come.
+    Part,
+    /// A message is whole; `first`: nothing waited before it.
+    Whole { first: bool },
+}
+
+impl<H> Active<H> {
+    /// Queues a message or adds a fragment; gives it back with what is wrong with it.
+    fn arrive(&mut self, data: Data<H>, limits: &Limits) -> Result<Arrival, (Data<H>, RouteError)> {
+        let whole = if data.continues() { self.continue_message(data)? } else { self.begin_message(data, limits)? };
+        let Some(whole) = whole else { return Ok(Arrival::Part) };
+        let first = self.queue.is_empty();
+        self.queue.push_back(whole);
+        Ok(Arrival::Whole { first })
+    }
+
+    fn begin_message(&mut self, data: Data<H>, limits: &Limits) -> Result<Option<Data<H>>, (Data<H>, RouteError)> {
+        if self.assembly.is_some() {
+            return Err((data, out_of_place("a message begins inside another")));
+        }
+        let announced = match self.admit(&data, limits) {
+            Ok(announced) => announced,
+            Err(error) => return Err((data, error)),
+        };
+        self.credit.arrived(data.cost);
+        self.unread = self.unread.saturating_add(u64::from(data.cost));
+        if !data.more {
+            return Ok(Some(data));
+        }
+        self.assembly = Some(Box::new(Assembly::begin(data, announced)));
+        Ok(None)
+    }
+
+    /// The payload that a message announces, if it may come.
+    fn admit(&self, data: &Data<H>, limits: &Limits) -> Result<u64, RouteError> {
+        let size = bytes_of(data);
+        let announced = Limits::payload_of(data.cost, data.attachments());
+        let announced = announced.ok_or(RouteError::Cost { size, cost: data.cost })?;
+        if size > announced || (!data.more && size < announced) {
+            return Err(RouteError::Cost { size, cost: data.cost });
+        }
+        let limit = u64::from(limits.max_message);
+        if announced > limit {
+            return Err(RouteError::MessageTooLarge { size: announced, limit });
+        }
+        let (unread, messages) = (self.unread.saturating_add(u64::from(data.cost)), self.queue.len().saturating_add(1));
+        let window = self.credit.window;
+        let limit = limits.hard_cap(window).saturating_add(Limits::cost(0, data.attachments()));
+        let most_messages = usize::try_from(window.messages).unwrap_or(usize::MAX).saturating_mul(4).saturating_add(1);
+        if unread > limit || messages > most_messages {
+            return Err(RouteError::Overrun { unread, messages, limit });
+        }
+        Ok(announced)
+    }
+
+    fn continue_message(&mut self, data: Data<H>) -> Result<Option<Data<H>>, (Data<H>, RouteError)> {
+        let Some(assembly) = &mut self.assembly else {
+            return Err((data, out_of_place("a fragment continues no message")));
+        };
+        let size = assembly.size().saturating_add(bytes_of(&data));
+        if size > assembly.announced || (!data.more && size < assembly.announced) {
+            return Err((data, RouteError::Cost { size, cost: assembly.first.cost }));
+        }
+        assembly.bytes.extend_from_slice(&data.payload);
+        if data.more {
+            return Ok(None);
+        }
+        Ok(self.assembly.take().map(|assembly| assembly.into_data(false)))
+    }
+}
+
+impl<H> Assembly<H> {
+    fn begin(mut first: Data<H>, announced: u64) -> Self {
+        let reserve = usize::try_from(announced.min(FIRST_RESERVE)).unwrap_or_default();
+        let mut bytes = BytesMut::with_capacity(reserve);
+        bytes.extend_from_slice(&first.payload);
+        first.payload = Payload::new();
+        Self { first, bytes, announced }
+    }
+
+    fn size(&self) -> u64 {
+        u64::try_from(self.bytes.len()).unwrap_or(u64::MAX)
+    }
+
+    /// The message as far as it has come; `more`: the rest will follow.
+    pub(crate) fn into_data(self, more: bool) -> Data<H> {
+        Data { payload: Payload::from(self.bytes.freeze()), more, ..self.first }
+    }
+}
+
+fn bytes_of<H>(data: &Data<H>) -> u64 {
+    u64::try_from(data.payload.len()).unwrap_or(u64::MAX)
+}
+
+fn out_of_place(why: &'static str) -> RouteError {
+    RouteError::OutOfPlace { kind: FrameKind::Data, why }
+}

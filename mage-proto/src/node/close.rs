@@ -1,0 +1,102 @@
+//! Orderly ends: an application closes, the far side hears of it after everything that was sent before.
+//!
+//! ```text
+//!   A ──Close──▶ … ──▶ T      T's application reads the rest, then sees why; T answers
+//!   A ◀──Close── … ─── T      A stays as a stub until this came and its writer is who it sends to
+//! ```
+
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+
+use super::handoff::is_finished;
+use super::{Node, held_by_application};
+use crate::close::CloseReason;
+use crate::event::{Closing, EventKind};
+use crate::frame::FrameKind;
+use crate::message::{Data, Port as Key, PortId};
+use crate::name::{Address, NameSource};
+use crate::output::Output;
+use crate::port::{Active, Detached, Entry, Holder, Port, State, Stub, StubWait};
+
+impl<H, S: NameSource> Node<H, S> {
+    /// Closes `port`. The far side reads what was sent before, then sees `code` and `text` (of which at most
+    /// [`MAX_CLOSE_TEXT`](crate::MAX_CLOSE_TEXT) bytes travel). What waits unread here is dropped, the ports in it are
+    /// closed.
+    pub fn close(&mut self, port: Key, code: u32, text: &str) {
+        if held_by_application(&self.ports, port.0) {
+            let closing = match CloseReason::closed(code, text) {
+                CloseReason::Closed { code, text } => Closing { code, text },
+                CloseReason::Lost(_) => Closing::default(),
+            };
+            let queue = self.close_end(port.0, closing);
+            queue.into_iter().for_each(|data| self.discard(data));
+            self.run();
+        }
+    }
+
+    /// Closes ports that nobody holds any more, and those inside what they had queued.
+    pub(super) fn close_quietly(&mut self, ports: Vec<PortId>) {
+        let mut ports = ports;
+        while let Some(id) = ports.pop() {
+            for mut data in self.close_end(id, Closing::default()) {
+                ports.append(&mut data.cargo);
+                self.discard(data);
+            }
+        }
+    }
+
+    /// Closes one end and returns what was queued there.
+    fn close_end(&mut self, id: PortId, closing: Closing) -> VecDeque<Data<H>> {
+        match self.ports.entry_mut(id) {
+            Some(Entry::Detached(detached)) => {
+                let (queue, owner) = (core::mem::take(&mut detached.queue), detached.owner);
+                self.ports.remove(id);
+                self.uncharge(owner);
+                queue
+            }
+            Some(Entry::Routed(port)) => {
+                let State::Active(Active { outbound, .. }) = port.state else { return VecDeque::new() };
+                let stub = State::Stub(Stub { outbound, wait: StubWait::Close });
+                let State::Active(active) = core::mem::replace(&mut port.state, stub) else { return VecDeque::new() };
+                let name = port.name;
+                if let Some(outbound) = outbound {
+                    self.emit(name, outbound, EventKind::Close(closing));
+                }
+                active.into_unread()
+            }
+            None => VecDeque::new(),
+        }
+    }
+
+    /// The far side was closed: the application keeps what arrived before, the route ends.
+    pub(super) fn close_at_end(&mut self, id: PortId, from: Address, closing: Closing) {
+        let Some(Port { name, state: State::Active(active), .. }) = self.ports.get_mut(id) else { return };
+        if active.assembly.is_some() {
+            return self.out_of_place(id, from, FrameKind::Close, "a message is not complete");
+        }
+        let (name, outbound, holder) = (*name, active.outbound, active.holder);
+        let queue = core::mem::take(&mut active.queue);
+        let reason = CloseReason::Closed { code: closing.code, text: closing.text };
+        let detached = Detached { queue, reason: reason.clone(), holder, owner: None };
+        let Some(mut port) = self.ports.detach(id, detached) else { return };
+        if let Some(outbound) = outbound {
+            self.emit(name, outbound, EventKind::Close(Closing::default()));
+        }
+        self.signal(holder == Holder::Application, Output::Ended { port: id, reason });
+        port.state = State::Stub(Stub { outbound, wait: StubWait::Route });
+        if is_finished(&port) {
+            self.retire(port);
+        } else {
+            self.ports.insert(port);
+        }
+    }
+}
+
+impl<H> Active<H> {
+    /// Everything that waits unread, the incomplete message included.
+    pub(crate) fn into_unread(self) -> VecDeque<Data<H>> {
+        let mut unread = self.queue;
+        unread.extend(self.assembly.map(|assembly| assembly.into_data(true)));
+        unread
+    }
+}

@@ -1,0 +1,110 @@
+//! Disorderly ends: a route breaks, a node is lost.
+//!
+//! ```text
+//!   … ── A ◀──Gone── B ──Gone──▶ T ── …     each neighbour of a failed port is told once
+//! ```
+//!
+//! A failed proxy stays as a dead one until it knows who would have written next, so that this one is told too.
+//! Events that are pended at it and say how the route runs are kept for the same reason.
+
+use alloc::vec::Vec;
+
+use super::{Node, Reach};
+use crate::close::{CloseReason, Loss};
+use crate::event::EventKind;
+use crate::message::PortId;
+use crate::name::{Address, NameSource, NodeName};
+use crate::output::{Discard, Output};
+use crate::port::{Active, Detached, Holder, Port, State, Told};
+
+impl<H, S: NameSource> Node<H, S> {
+    /// The route of `id` is broken. `cause`: the neighbour that said so.
+    pub(super) fn fail(&mut self, id: PortId, cause: Option<Address>, loss: Loss) {
+        let Some(port) = self.ports.get(id) else { return };
+        let writer = port.writer.address();
+        let handed_by = port.writer.handed_by();
+        let writer_gone = cause.is_some_and(|cause| cause == writer || handed_by == Some(cause))
+            || self.lost.contains(writer.node)
+            || handed_by.is_some_and(|handed_by| self.lost.contains(handed_by.node));
+        let name = port.name;
+        for neighbour in neighbours(port) {
+            if !self.lost.contains(neighbour.node) {
+                self.emit(name, neighbour, EventKind::Gone { reply: false });
+            }
+        }
+        let Some(port) = self.ports.get_mut(id) else { return };
+        match &mut port.state {
+            State::Active(active) => {
+                let holder = active.holder;
+                let queue = core::mem::take(&mut active.queue);
+                let partial = active.assembly.take().map(|assembly| assembly.into_data(true));
+                let reason = CloseReason::Lost(loss);
+                let detached = Detached { queue, reason: reason.clone(), holder, owner: None };
+                if let Some(port) = self.ports.detach(id, detached) {
+                    self.signal(holder == Holder::Application, Output::Ended { port: id, reason });
+                    self.retire(port);
+                }
+                partial.into_iter().for_each(|data| self.discard(data));
+            }
+            State::Stub(_) => self.remove(id),
+            State::Proxy(_) | State::Dead { .. } if writer_gone => self.remove(id),
+            State::Proxy(proxy) => {
+                port.state = State::Dead { target: proxy.target };
+                let data = port.pending.as_mut().map(|pending| pending.take_data()).unwrap_or_default();
+                if port.pending.as_ref().is_some_and(|pending| pending.is_empty()) {
+                    port.pending = None;
+                }
+                data.into_iter().for_each(|event| self.drop_event(event));
+            }
+            State::Dead { .. } => {}
+        }
+    }
+
+    /// A node is gone for good: everything that depended on it fails.
+    pub(super) fn node_lost(&mut self, node: NodeName) {
+        if node == self.name {
+            return;
+        }
+        self.lost.insert(node, &self.limits);
+        if let Some(Reach::Sought { outbox, .. }) = self.nodes.remove(&node) {
+            self.output(Output::Discard(Discard::Handles(outbox.into_handles())));
+        }
+        let affected: Vec<PortId> = self.ports.ids().filter(|&id| self.depends_on(id, node)).collect();
+        for id in affected {
+            // One failure may have settled another, and its place may be in use again.
+            if self.depends_on(id, node) {
+                self.fail(id, None, Loss::Node);
+            }
+        }
+        self.forget_introductions(node);
+    }
+
+    fn depends_on(&self, id: PortId, node: NodeName) -> bool {
+        let Some(port) = self.ports.get(id) else { return false };
+        let sends_there = match &port.state {
+            State::Active(Active { outbound, .. }) => outbound.is_some_and(|outbound| outbound.node == node),
+            State::Stub(stub) => stub.outbound.is_some_and(|outbound| outbound.node == node),
+            State::Proxy(proxy) => proxy.target.node == node,
+            State::Dead { .. } => false,
+        };
+        sends_there
+            || port.writer.address().node == node
+            || port.writer.handed_by().is_some_and(|handed_by| handed_by.node == node)
+    }
+}
+
+/// Everybody who must hear that the route of `port` is broken, each once. A dead proxy has told them already.
+fn neighbours<H>(port: &Port<H>) -> Vec<Address> {
+    let told = match &port.state {
+        State::Dead { .. } => return Vec::new(),
+        State::Proxy(proxy) => match proxy.told {
+            Told::Peer(peer) => Some(peer),
+            Told::Orphan => None,
+        },
+        State::Active(_) | State::Stub(_) => None,
+    };
+    let mut all: Vec<Address> = [Some(port.writer.address()), port.sends_to(), told].into_iter().flatten().collect();
+    all.sort_unstable();
+    all.dedup();
+    all
+}

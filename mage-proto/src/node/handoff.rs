@@ -1,0 +1,191 @@
+//! A port has moved: its old neighbours learn where it is, and the proxy that it left becomes unnecessary.
+//!
+//! ```text
+//!   X:A                        X:B (proxy)                         Y:T
+//!    |<──Handoff{T}──────────────|                                  |   A: writer := T
+//!    |                           |== data in flight, forwarded ====▶|
+//!    |<─────────────────────────────────────Hello{T}────────────────|   A: outbound := T
+//!    |──End──────────────────────▶── Handoff{A} ───────────────────▶|   T: writer := A
+//!    |                           x removed                          |
+//!    |== data =====================================================▶|
+//! ```
+//!
+//! Each stream is a row of segments, one for each writer; a Handoff ends one segment and names the next writer, so the
+//! order is kept whatever path the events take. Adjacent proxies collapse at once, none waits for another.
+
+use alloc::collections::VecDeque;
+
+use super::Node;
+use crate::close::Loss;
+use crate::event::{Descriptor, EventKind};
+use crate::frame::FrameKind;
+use crate::limits::MAX_HOPS;
+use crate::link::LinkId;
+use crate::message::PortId;
+use crate::name::{Address, NameSource, NodeName};
+use crate::port::{Active, Holder, Port, State, StubWait, Writer};
+use crate::violation::{RouteError, Violation};
+
+impl<H, S: NameSource> Node<H, S> {
+    /// Checks the ports that a frame from `from` moves here, before anything changes.
+    pub(super) fn check_descriptors(
+        &self,
+        kind: FrameKind,
+        from: NodeName,
+        descriptors: &[Descriptor],
+    ) -> Result<(), Violation> {
+        for descriptor in descriptors {
+            if self.ports.find(descriptor.name).is_some() {
+                return Err(Violation::NameTaken { name: descriptor.name });
+            }
+            let here = self.address(descriptor.name);
+            let there = Address { node: from, port: descriptor.writer };
+            if descriptor.peer == Some(here) || descriptor.peer == Some(there) {
+                return Err(Violation::Malformed { kind, field: "a moved port is its own peer" });
+            }
+        }
+        Ok(())
+    }
+
+    /// A port has moved here inside a message over `link`.
+    pub(super) fn accept_port(&mut self, descriptor: Descriptor, from: NodeName, link: LinkId) -> PortId {
+        let Descriptor { name, writer, peer, credit } = descriptor;
+        let id = self.ports.insert(Port {
+            name,
+            writer: Writer::Sure(Address { node: from, port: writer }),
+            state: State::Active(Active {
+                outbound: peer,
+                queue: VecDeque::new(),
+                unread: 0,
+                assembly: None,
+                credit,
+                holder: Holder::Cargo,
+            }),
+            pending: None,
+            owner: Some(link),
+            reroutes: 0,
+        });
+        let most = self.limits.ports_per_link;
+        let over = self.link_mut(link).is_some_and(|link| {
+            link.ports = link.ports.saturating_add(1);
+            link.ports > most
+        });
+        let Some(peer) = peer else { return id };
+        let lost = !self.need_link(peer.node, Some(from));
+        if lost || over {
+            self.fail(id, None, if over { Loss::Limit } else { Loss::Node });
+            return id;
+        }
+        let me = self.address(name);
+        self.emit(name, peer, EventKind::Hello { peer: me, origin: me, hops: MAX_HOPS });
+        id
+    }
+
+    /// `from` will write no more; `next` continues its part of the stream.
+    pub(super) fn handoff(&mut self, id: PortId, from: Address, next: Address, sure: bool) {
+        let node = self.name;
+        let Some(port) = self.ports.get_mut(id) else { return };
+        if next == (Address { node, port: port.name }) {
+            return self.out_of_place(id, from, FrameKind::Handoff, "a port cannot write to itself");
+        }
+        if let State::Active(Active { assembly: Some(_), .. }) = &port.state {
+            return self.out_of_place(id, from, FrameKind::Handoff, "a message is not complete");
+        }
+        port.writer = Writer::handed(next, sure, from);
+        if self.rerouted_too_often(id, from) {
+            return;
+        }
+        if !self.need_link(next.node, Some(from.node)) {
+            return self.fail(id, None, Loss::Node);
+        }
+        self.finish(id);
+    }
+
+    /// A dead proxy learns who would have written next, and tells it.
+    pub(super) fn handoff_at_dead(&mut self, id: PortId, from: Address, next: Address, sure: bool) {
+        let Some(port) = self.ports.get_mut(id) else { return };
+        port.writer = Writer::handed(next, sure, from);
+        let name = port.name;
+        if self.need_link(next.node, Some(from.node)) {
+            self.emit(name, next, EventKind::Gone { reply: false });
+        } else {
+            self.remove(id);
+        }
+    }
+
+    /// The far side has moved: from now on `peer` is where this end, or stub, sends.
+    pub(super) fn hello_at_end(&mut self, id: PortId, from: Address, peer: Address) {
+        let me = self.ports.get(id).map(|port| self.address(port.name));
+        let Some(port) = self.ports.get_mut(id) else { return };
+        let gone = port.pending.as_ref().is_some_and(|pending| pending.holds_gone(peer));
+        let name = port.name;
+        let outbound = match &mut port.state {
+            State::Active(active) => &mut active.outbound,
+            State::Stub(stub) => &mut stub.outbound,
+            State::Proxy(_) | State::Dead { .. } => return,
+        };
+        let Some(old) = *outbound else {
+            return self.out_of_place(id, from, FrameKind::Hello, "the far side was closed before");
+        };
+        if Some(peer) == me {
+            return self.out_of_place(id, from, FrameKind::Hello, "a port cannot send to itself");
+        }
+        // The new peer is checked before anything switches, so that a failure still reaches the old one.
+        if gone || !self.need_link(peer.node, Some(from.node)) {
+            return self.fail(id, None, Loss::Node);
+        }
+        if let Some(Port { state, .. }) = self.ports.get_mut(id) {
+            match state {
+                State::Active(active) => active.outbound = Some(peer),
+                State::Stub(stub) => stub.outbound = Some(peer),
+                State::Proxy(_) | State::Dead { .. } => {}
+            }
+        }
+        self.emit(name, old, EventKind::End);
+        if !self.rerouted_too_often(id, from) {
+            self.finish(id);
+        }
+    }
+
+    /// A Hello passes a proxy. If the proxy said it itself, the route is a ring without ends, and is dissolved.
+    pub(super) fn hello_at_proxy(&mut self, id: PortId, from: Address, peer: Address, origin: Address, hops: u8) {
+        let Some(Port { name, state: State::Proxy(proxy), .. }) = self.ports.get(id) else { return };
+        let (name, target) = (*name, proxy.target);
+        if origin == self.address(name) {
+            return self.fail(id, None, Loss::Node);
+        }
+        let Some(hops) = hops.checked_sub(1) else {
+            return self.out_of_place(id, from, FrameKind::Hello, "it passed more than 255 proxies");
+        };
+        self.emit(name, target, EventKind::Hello { peer, origin, hops });
+    }
+
+    /// Counts a change of neighbour; says whether it was one too many, the route having failed then.
+    fn rerouted_too_often(&mut self, id: PortId, from: Address) -> bool {
+        let limit = self.limits.reroutes;
+        let Some(port) = self.ports.get_mut(id) else { return true };
+        port.reroutes = port.reroutes.saturating_add(1);
+        if port.reroutes <= limit {
+            return false;
+        }
+        self.route_error(id, from, RouteError::Rerouted { limit });
+        true
+    }
+
+    /// Takes a stub away for which nothing can be under way any more.
+    pub(super) fn finish(&mut self, id: PortId) {
+        if self.ports.get(id).is_some_and(is_finished) {
+            self.remove(id);
+        }
+    }
+}
+
+/// Whether a port is a stub for which nothing can be under way any more.
+pub(super) fn is_finished<H>(port: &Port<H>) -> bool {
+    match &port.state {
+        State::Stub(stub) => {
+            stub.wait == StubWait::Route && stub.outbound.is_none_or(|outbound| port.writer.address() == outbound)
+        }
+        State::Active(_) | State::Proxy(_) | State::Dead { .. } => false,
+    }
+}

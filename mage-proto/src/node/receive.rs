@@ -1,0 +1,284 @@
+//! Bytes arrive: frames are cut from the stream, checked, and handed to their conversation.
+//!
+//! A small payload is copied out of the receive buffer; a large one is a slice of it. What a frame brings is accepted
+//! before it is known who wants it, so that a moved port is never lost with its carrier.
+
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+
+use bytes::{Buf, BytesMut};
+
+use super::Node;
+use crate::close::Loss;
+use crate::control::Control;
+use crate::event::{Descriptor, Event, EventKind};
+use crate::frame::{Body, DataHead, FrameKind, Head, PlainEvent};
+use crate::link::{LinkId, LinkState};
+use crate::message::{Data, PortId};
+use crate::name::{Address, NameSource, NodeName, PortName};
+use crate::output::{Discard, Output};
+use crate::payload::Payload;
+use crate::violation::Violation;
+
+/// Payloads from this many bytes on stay in the receive buffer; below, a copy is cheaper than what a slice would pin.
+const SLICED: usize = 16 << 10;
+
+impl<H, S: NameSource> Node<H, S> {
+    /// Takes every whole frame from the front of `input`, and the handles that came with them from the front of
+    /// `handles`. What is left of `input` is the beginning of a frame; append to it what the link brings next
+    /// ([`wanted`](Self::wanted) says how much is missing). Input for a link that has ended is dropped.
+    ///
+    /// # Errors
+    ///
+    /// What the other side did that no honest node does. The link is being ended by outputs then; other links and
+    /// their routes go on.
+    pub fn handle_bytes(
+        &mut self,
+        link: LinkId,
+        input: &mut BytesMut,
+        handles: &mut VecDeque<H>,
+    ) -> Result<(), Violation> {
+        let result = self.handle_frames(link, input, handles);
+        if let Err(violation) = result {
+            input.clear();
+            self.output(Output::Discard(Discard::Handles(core::mem::take(handles).into())));
+            self.end_link(link, Some(violation));
+            self.run();
+        }
+        result
+    }
+
+    /// How many bytes are missing of the frame at the front of `input`; zero when that is not known yet, or when the
+    /// frame is one that ends the link.
+    #[must_use]
+    pub fn wanted(&self, input: &[u8]) -> usize {
+        match Head::read(input, &self.limits) {
+            Ok(Some(head)) => head.len().saturating_sub(input.len()),
+            Ok(None) | Err(_) => 0,
+        }
+    }
+
+    fn handle_frames(
+        &mut self,
+        link: LinkId,
+        input: &mut BytesMut,
+        handles: &mut VecDeque<H>,
+    ) -> Result<(), Violation> {
+        loop {
+            if self.link(link).is_none() {
+                input.clear();
+                self.output(Output::Discard(Discard::Handles(core::mem::take(handles).into())));
+                return Ok(());
+            }
+            let Some(head) = Head::read(input, &self.limits)? else { break };
+            let Some(frame) = input.get(..head.len()) else { break };
+            let announced = usize::from(head.handles);
+            let body = head.body(frame, &self.limits)?;
+            if handles.len() < announced {
+                self.take_shortage(link, head.handles, handles)?;
+                self.handle_short(link, body, input, head.len())?;
+                self.run();
+                continue;
+            }
+            match body {
+                Body::Data { dest, from, head: data } => {
+                    let node = self.entitled_node(link, FrameKind::Data)?;
+                    self.check_descriptors(FrameKind::Data, node, &data.cargo)?;
+                    let payload = cut_payload(input, head.len(), data.payload_at);
+                    let taken: Vec<H> = if announced == 0 { Vec::new() } else { handles.drain(..announced).collect() };
+                    self.handle_data(link, Address { node, port: from }, dest, data, payload, taken);
+                }
+                Body::Event { dest, from, kind } => {
+                    let node = self.entitled_node(link, kind.frame_kind())?;
+                    input.advance(head.len());
+                    self.handle_event(Address { node, port: from }, dest, kind);
+                }
+                Body::Control(control) => {
+                    self.handle_control(link, control, handles, announced)?;
+                    if input.len() >= head.len() {
+                        input.advance(head.len());
+                    }
+                }
+                Body::Unknown => {
+                    input.advance(head.len());
+                    let unknown = handles.drain(..announced).collect();
+                    self.output(Output::Discard(Discard::Handles(unknown)));
+                }
+            }
+            self.run();
+        }
+        if input.is_empty() && !handles.is_empty() {
+            return Err(Violation::StrayHandles { count: handles.len() });
+        }
+        Ok(())
+    }
+
+    /// Says that handles were lost on their way in because this process has no room for more descriptors (the driver
+    /// saw it when it received). The frame that lacks them fails by itself, as a local shortage: its message's pipe
+    /// ends, its introduction is tried again. Call it before [`handle_bytes`](Self::handle_bytes) with what came.
+    pub fn handle_truncated(&mut self, link: LinkId) {
+        if let Some(link) = self.link_mut(link) {
+            link.shortages = link.shortages.saturating_add(1);
+        }
+    }
+
+    /// A frame lacks handles: a violation, unless they were lost on the way in. Those that did come are dropped.
+    fn take_shortage(&mut self, id: LinkId, announced: u16, handles: &mut VecDeque<H>) -> Result<(), Violation> {
+        let (arrived, most) = (handles.len(), self.limits.handles);
+        match self.link_mut(id) {
+            Some(link) if link.shortages > 0 => link.shortages = link.shortages.saturating_sub(1),
+            Some(_) | None => return Err(Violation::Handles { announced, arrived, most }),
+        }
+        self.output(Output::Discard(Discard::Handles(core::mem::take(handles).into())));
+        Ok(())
+    }
+
+    /// Handles a frame whose handles were lost on the way in.
+    fn handle_short(&mut self, link: LinkId, body: Body, input: &mut BytesMut, length: usize) -> Result<(), Violation> {
+        match body {
+            Body::Data { dest, from, head } => {
+                let node = self.entitled_node(link, FrameKind::Data)?;
+                self.check_descriptors(FrameKind::Data, node, &head.cargo)?;
+                input.advance(length);
+                let cargo = self.accept_cargo(head.cargo, node, link);
+                self.close_quietly(cargo);
+                if let Some(id) = self.ports.find(dest)
+                    && self.ports.get(id).is_some_and(|port| port.writer.address() == Address { node, port: from })
+                {
+                    self.fail(id, None, Loss::Exhausted);
+                }
+            }
+            Body::Control(control) => {
+                input.advance(length);
+                match control {
+                    Control::Meet { node, attempt } => self.meet_came_without_handle(node, attempt),
+                    Control::Refer { .. } | Control::Welcome(_) => self.end_link(link, None),
+                    Control::Greet(_)
+                    | Control::ReferOk { .. }
+                    | Control::ReferNo { .. }
+                    | Control::Seek { .. }
+                    | Control::MeetFailed { .. }
+                    | Control::NoMeet { .. }
+                    | Control::Bye => {}
+                }
+            }
+            Body::Event { .. } | Body::Unknown => input.advance(length),
+        }
+        Ok(())
+    }
+
+    fn accept_cargo(&mut self, cargo: Vec<Descriptor>, from: NodeName, link: LinkId) -> Vec<PortId> {
+        cargo.into_iter().map(|descriptor| self.accept_port(descriptor, from, link)).collect()
+    }
+
+    /// The node that events over `link` come from.
+    fn entitled_node(&self, link: LinkId, kind: FrameKind) -> Result<NodeName, Violation> {
+        match self.link(link).map(|link| &link.state) {
+            Some(LinkState::Up { node, .. } | LinkState::Leaving { node, .. }) => Ok(*node),
+            Some(
+                LinkState::Inviting(_)
+                | LinkState::Accepting
+                | LinkState::Greeted { .. }
+                | LinkState::ToBroker { .. }
+                | LinkState::Referred { .. }
+                | LinkState::Introduced { .. },
+            )
+            | None => Err(Violation::OutOfPlace { kind, why: "the two nodes have not met yet" }),
+        }
+    }
+
+    fn handle_data(
+        &mut self,
+        link: LinkId,
+        from: Address,
+        dest: PortName,
+        head: DataHead,
+        payload: Payload,
+        handles: Vec<H>,
+    ) {
+        let DataHead { cost, more, starved, cargo, .. } = head;
+        let cargo = self.accept_cargo(cargo, from.node, link);
+        let data = Data { payload, cargo, handles, cost, more, starved, via: Some(link) };
+        self.deliver(Event { dest: self.address(dest), from, kind: EventKind::Data(data) });
+    }
+
+    fn handle_event(&mut self, from: Address, dest: PortName, kind: PlainEvent) {
+        let kind = match kind {
+            EventKind::Data(data) => match data.handles.into_iter().next() {
+                Some(never) => match never {},
+                None => return,
+            },
+            EventKind::Close(closing) => EventKind::Close(closing),
+            EventKind::Handoff { next, sure } => EventKind::Handoff { next, sure },
+            EventKind::Hello { peer, origin, hops } => EventKind::Hello { peer, origin, hops },
+            EventKind::End => EventKind::End,
+            EventKind::Gone { reply } => EventKind::Gone { reply },
+            EventKind::Credit(account) => EventKind::Credit(account),
+        };
+        self.deliver(Event { dest: self.address(dest), from, kind });
+    }
+
+    /// A frame between nodes. Those that bring handles say how many they must bring.
+    fn handle_control(
+        &mut self,
+        link: LinkId,
+        control: Control,
+        handles: &mut VecDeque<H>,
+        announced: usize,
+    ) -> Result<(), Violation> {
+        let kind = control.frame_kind();
+        let expected = match &control {
+            Control::Welcome(welcome) => usize::from(welcome.me != welcome.broker),
+            Control::Refer { .. } | Control::Meet { .. } => 1,
+            Control::Greet(_)
+            | Control::ReferOk { .. }
+            | Control::ReferNo { .. }
+            | Control::Seek { .. }
+            | Control::MeetFailed { .. }
+            | Control::NoMeet { .. }
+            | Control::Bye => 0,
+        };
+        if announced != expected {
+            return Err(Violation::Malformed { kind, field: "the number of handles" });
+        }
+        let handle = if expected == 1 { handles.pop_front() } else { None };
+        let result = match (control, handle) {
+            (Control::Greet(greet), _) => self.handle_greet(link, greet),
+            (Control::Welcome(welcome), handle) => self.handle_welcome(link, welcome, handle),
+            (Control::Refer { id }, Some(handle)) => self.handle_refer(link, id, handle),
+            (Control::Meet { node, attempt }, Some(handle)) => self.handle_meet(link, node, attempt, handle),
+            (Control::Refer { .. } | Control::Meet { .. }, None) => Ok(()),
+            (Control::ReferOk { id, node }, _) => self.handle_refer_ok(link, id, node),
+            (Control::ReferNo { id }, _) => self.handle_refer_no(link, id),
+            (Control::Seek { node }, _) => self.handle_seek(link, node),
+            (Control::MeetFailed { node, attempt }, _) => self.handle_meet_failed(link, node, attempt),
+            (Control::NoMeet { node }, _) => self.handle_no_meet(link, node),
+            (Control::Bye, _) => self.handle_bye(link),
+        };
+        result.map_err(|why| match why {
+            Refusal::OutOfPlace(why) => Violation::OutOfPlace { kind, why },
+            Refusal::Malformed(field) => Violation::Malformed { kind, field },
+            Refusal::Violation(violation) => violation,
+        })
+    }
+}
+
+/// Why a node's frame is refused; the kind is added by the caller.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Refusal {
+    OutOfPlace(&'static str),
+    Malformed(&'static str),
+    Violation(Violation),
+}
+
+/// Takes the frame of `length` bytes from the front of `input` and returns what lies from `at` to its end.
+fn cut_payload(input: &mut BytesMut, length: usize, at: usize) -> Payload {
+    if length.saturating_sub(at) >= SLICED {
+        let mut frame = input.split_to(length);
+        frame.advance(at);
+        return Payload::from(frame.freeze());
+    }
+    let payload = Payload::copy_from_slice(input.get(at..length).unwrap_or_default());
+    input.advance(length);
+    payload
+}

@@ -1,0 +1,209 @@
+//! An event leaves the node: its ports are converted, and what they hold follows the carrier on the same link.
+//!
+//! ```text
+//!   X:O                      X:P (in the message)                         Y:T
+//!    |<──Handoff{T, unsure}────|── carrier { T, peer O, writer P } ─────────▶| Active(outbound O, writer P)
+//!    |                         | == P's unread queue (followers) ==========▶|
+//! ```
+//!
+//! Conversion happens when the worklist reaches the message, whether or not the link exists yet. Nothing may come
+//! between a carrier and its followers, so a queue inside a queue is walked with a stack of our own.
+
+use alloc::vec::Vec;
+
+use super::{Node, Reach};
+use crate::close::CloseReason;
+use crate::credit::Credit;
+use crate::event::{Closing, Descriptor, Event, EventKind};
+use crate::frame::{DataMarks, write_event};
+use crate::message::{Data, PortId};
+use crate::name::{Address, NameSource, NodeName, PortName, port_name};
+use crate::outbox::{Origin, Outbox};
+use crate::output::Output;
+use crate::port::{Detached, Entry, Port, Proxy, State, Told};
+use crate::violation::RouteError;
+
+/// One event on its way out: to a port of the node in question, from a port of this one.
+struct Leaving<H> {
+    dest: PortName,
+    from: PortName,
+    kind: EventKind<H>,
+}
+
+impl<H, S: NameSource> Node<H, S> {
+    /// Sends an event to another node, or lets go of it when that node is lost.
+    pub(super) fn transmit(&mut self, event: Event<H>) {
+        let node = event.dest.node;
+        if !self.need_link(node, None) {
+            return self.drop_event(event.kind);
+        }
+        let (dest, from) = (event.dest.port, event.from.port);
+        match event.kind {
+            EventKind::Data(data) if data.cargo.is_empty() => self.queue_data(node, dest, from, data, Vec::new()),
+            kind @ EventKind::Data(_) => self.transmit_all(node, alloc::vec![Leaving { dest, from, kind }]),
+            kind @ (EventKind::Close(_)
+            | EventKind::Handoff { .. }
+            | EventKind::Hello { .. }
+            | EventKind::End
+            | EventKind::Gone { .. }
+            | EventKind::Credit(_)) => self.queue_event(node, dest, from, &kind),
+        }
+    }
+
+    /// Moves ports to `node` with a frame that `carry` sends, and sends what must follow it.
+    pub(super) fn transmit_cargo(
+        &mut self,
+        node: NodeName,
+        cargo: Vec<PortId>,
+        carry: impl FnOnce(&mut Self, Vec<Descriptor>),
+    ) {
+        let mut followers = Vec::new();
+        let descriptors = cargo.into_iter().map(|id| self.convert(id, node, &mut followers)).collect();
+        carry(self, descriptors);
+        followers.reverse();
+        self.transmit_all(node, followers);
+    }
+
+    /// Sends events from the back of `leaving`, each followed by what its cargo holds.
+    fn transmit_all(&mut self, node: NodeName, mut leaving: Vec<Leaving<H>>) {
+        let mut followers = Vec::new();
+        while let Some(Leaving { dest, from, kind }) = leaving.pop() {
+            match kind {
+                EventKind::Data(mut data) => {
+                    let cargo = core::mem::take(&mut data.cargo);
+                    let descriptors = cargo.into_iter().map(|id| self.convert(id, node, &mut followers)).collect();
+                    self.queue_data(node, dest, from, data, descriptors);
+                    leaving.extend(followers.drain(..).rev());
+                }
+                kind @ (EventKind::Close(_)
+                | EventKind::Handoff { .. }
+                | EventKind::Hello { .. }
+                | EventKind::End
+                | EventKind::Gone { .. }
+                | EventKind::Credit(_)) => self.queue_event(node, dest, from, &kind),
+            }
+        }
+    }
+
+    /// Makes a proxy of the port `id`, which moves to `node`; what must follow the carrier goes to `followers`.
+    fn convert(&mut self, id: PortId, node: NodeName, followers: &mut Vec<Leaving<H>>) -> Descriptor {
+        let name = port_name(&mut self.names);
+        let target = Address { node, port: name };
+        match self.ports.entry_mut(id) {
+            Some(Entry::Routed(port)) if matches!(port.state, State::Active(_)) => {
+                self.convert_active(id, target, followers)
+            }
+            Some(Entry::Routed(_) | Entry::Detached(_)) | None => self.convert_detached(id, target, followers),
+        }
+    }
+
+    fn convert_active(&mut self, id: PortId, target: Address, followers: &mut Vec<Leaving<H>>) -> Descriptor {
+        let Some(port) = self.ports.get_mut(id) else { return orphan(target.port, target.port) };
+        let writer = port.name;
+        let told = match port.sends_to() {
+            Some(outbound) => Told::Peer(outbound),
+            None => Told::Orphan,
+        };
+        let proxy = State::Proxy(Proxy { target, told, queued: 0 });
+        let State::Active(active) = core::mem::replace(&mut port.state, proxy) else {
+            return orphan(target.port, writer);
+        };
+        let mut credit = active.credit;
+        let partial = active.assembly.map(|assembly| assembly.into_data(true));
+        for data in active.queue.into_iter().chain(partial) {
+            credit.unarrived(data.cost);
+            self.unhold(&data);
+            followers.push(Leaving { dest: target.port, from: writer, kind: EventKind::Data(data) });
+        }
+        if let Some(outbound) = active.outbound {
+            self.emit(writer, outbound, EventKind::Handoff { next: target, sure: false });
+        }
+        Descriptor { name: target.port, writer, peer: active.outbound, credit }
+    }
+
+    fn convert_detached(&mut self, id: PortId, target: Address, followers: &mut Vec<Leaving<H>>) -> Descriptor {
+        // Its own name may still be that of a stub here, so what follows comes from a name that nobody has.
+        let writer = port_name(&mut self.names);
+        if let Some(Entry::Detached(Detached { queue, reason, owner, .. })) = self.ports.remove(id) {
+            self.uncharge(owner);
+            let end = match reason {
+                CloseReason::Closed { code, text } => EventKind::Close(Closing { code, text }),
+                CloseReason::Lost(_) => EventKind::Gone { reply: false },
+            };
+            queue.iter().for_each(|data| self.unhold(data));
+            let kinds = queue.into_iter().map(EventKind::Data).chain([end]);
+            followers.extend(kinds.map(|kind| Leaving { dest: target.port, from: writer, kind }));
+        }
+        let mut descriptor = orphan(target.port, writer);
+        descriptor.credit.window = self.limits.window;
+        descriptor
+    }
+
+    fn queue_event(&mut self, node: NodeName, dest: PortName, from: PortName, kind: &EventKind<H>) {
+        self.with_outbox(node, |outbox| write_event(outbox.frames(128), dest, from, kind));
+    }
+
+    fn queue_data(&mut self, node: NodeName, dest: PortName, from: PortName, data: Data<H>, cargo: Vec<Descriptor>) {
+        let Some(origin) = self.charge_origin(from, &data) else { return self.discard(data) };
+        let handles = u16::try_from(data.handles.len()).unwrap_or(u16::MAX);
+        let Data { payload, handles: attached, cost, more, starved, .. } = data;
+        let marks = DataMarks { dest, from, cost, more, starved, handles };
+        self.with_outbox(node, |outbox| outbox.message(marks, cargo, payload, attached, origin));
+    }
+
+    /// Counts what a proxy passes on against its bound. `None`: it had too much queued already, its route failed;
+    /// `Some(None)`: the message was sent here, so the window bounds it.
+    fn charge_origin(&mut self, from: PortName, data: &Data<H>) -> Option<Option<Origin>> {
+        if data.via.is_none() {
+            return Some(None);
+        }
+        let limit = self.limits.origin_bytes;
+        let Some(id) = self.ports.find(from) else { return Some(None) };
+        let Some(Port { state: State::Proxy(proxy), writer, .. }) = self.ports.get_mut(id) else { return Some(None) };
+        let (queued, writer) = (proxy.queued, writer.address());
+        if queued > limit {
+            self.route_error(id, writer, RouteError::OriginOverrun { queued, limit });
+            return None;
+        }
+        proxy.queued = queued.saturating_add(u64::try_from(data.payload.len()).unwrap_or(u64::MAX));
+        Some(Some(Origin { port: id, name: from }))
+    }
+
+    /// Bytes that a proxy passed on have left.
+    pub(super) fn release_origin(&mut self, origin: Origin, bytes: usize) {
+        if let Some(Port { name, state: State::Proxy(proxy), .. }) = self.ports.get_mut(origin.port)
+            && *name == origin.name
+        {
+            proxy.queued = proxy.queued.saturating_sub(u64::try_from(bytes).unwrap_or(u64::MAX));
+        }
+    }
+
+    /// Writes to what waits for `node`, and has the link flushed if it slept.
+    pub(super) fn with_outbox(&mut self, node: NodeName, write: impl FnOnce(&mut Outbox<H>)) {
+        match self.nodes.get_mut(&node) {
+            Some(Reach::Linked(link)) => {
+                let id = *link;
+                if let Some(link) = self.link_mut(id) {
+                    write(&mut link.outbox);
+                    if link.outbox.wakes() {
+                        self.output(Output::LinkReady { link: id });
+                    }
+                }
+            }
+            Some(Reach::Sought { outbox, .. }) => write(outbox),
+            None => {}
+        }
+    }
+
+    /// A proxy passes a message on.
+    pub(super) fn pass_on_data(&mut self, id: PortId, data: Data<H>) {
+        let Some(Port { name, state: State::Proxy(Proxy { target, .. }), .. }) = self.ports.get(id) else { return };
+        let (name, target) = (*name, *target);
+        self.emit(name, target, EventKind::Data(data));
+    }
+}
+
+/// The descriptor of a port without a peer.
+fn orphan(name: PortName, writer: PortName) -> Descriptor {
+    Descriptor { name, writer, peer: None, credit: Credit::new(crate::limits::Window { bytes: 1, messages: 1 }) }
+}

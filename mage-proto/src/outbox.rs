@@ -1,0 +1,320 @@
+//! What waits for one node: frames in order, coalesced as they are queued, cut and handed out as a socket takes them.
+//!
+//! Small frames are appended to one buffer, so that a burst costs one write; a large payload stays where it is and
+//! goes out as a slice. A message longer than the other side's `max_frame` is cut when it is polled, not before.
+//! A frame with handles begins a batch of its own: the handles travel with the first byte of a `sendmsg`, so they
+//! arrive with the frame that announces them, never with an earlier one.
+
+use alloc::boxed::Box;
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+use bytes::Bytes;
+
+use crate::event::Descriptor;
+use crate::frame::{DataMarks, data_head_len, write_data_head};
+use crate::message::PortId;
+use crate::name::PortName;
+use crate::payload::Payload;
+
+/// How much one batch takes, in bytes; one large slice may exceed it.
+const BATCH: usize = 64 << 10;
+/// Payloads up to this many bytes are copied behind their head; a copy is cheaper than another slice in the write.
+const COPIED: usize = 8 << 10;
+/// Buffers larger than this are not kept for reuse, in bytes.
+const KEPT: usize = 2 * BATCH;
+
+/// The frames that wait for one node.
+#[derive(Debug, Clone)]
+pub(crate) struct Outbox<H> {
+    segments: VecDeque<Segment<H>>,
+    /// A buffer that came back from the driver.
+    spare: Vec<u8>,
+    /// Everything queued was handed out when it was polled last, so the driver must be told of the next frame.
+    asleep: bool,
+}
+
+#[derive(Debug, Clone)]
+enum Segment<H> {
+    /// Whole frames, one after another.
+    Frames(Vec<u8>),
+    /// One frame with handles.
+    Attached { frame: Vec<u8>, handles: Vec<H> },
+    /// One message whose payload is not copied, and which may have to be cut.
+    Message(Box<Uncut<H>>),
+}
+
+/// A message that leaves in one or more frames.
+#[derive(Debug, Clone)]
+struct Uncut<H> {
+    marks: DataMarks,
+    cargo: Vec<Descriptor>,
+    handles: Vec<H>,
+    rest: Bytes,
+    origin: Option<Origin>,
+}
+
+/// The proxy on whose behalf bytes are queued.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Origin {
+    pub(crate) port: PortId,
+    pub(crate) name: PortName,
+}
+
+/// What one poll took.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Polled {
+    /// Bytes that a proxy has queued no longer.
+    pub(crate) released: Option<(Origin, usize)>,
+}
+
+impl<H> Outbox<H> {
+    pub(crate) fn new() -> Self {
+        Self { segments: VecDeque::new(), spare: Vec::new(), asleep: true }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.segments.is_empty()
+    }
+
+    /// Says once that something waits, until it was polled empty again.
+    pub(crate) fn wakes(&mut self) -> bool {
+        !self.segments.is_empty() && core::mem::take(&mut self.asleep)
+    }
+
+    /// The buffer for a frame of about `length` bytes, behind the frames that wait already.
+    pub(crate) fn frames(&mut self, length: usize) -> &mut Vec<u8> {
+        let fits = match self.segments.back() {
+            Some(Segment::Frames(last)) => last.len().saturating_add(length) <= BATCH,
+            Some(Segment::Attached { .. } | Segment::Message(_)) | None => false,
+        };
+        if !fits {
+            let buffer = core::mem::take(&mut self.spare);
+            self.segments.push_back(Segment::Frames(buffer));
+        }
+        match self.segments.back_mut() {
+            Some(Segment::Frames(last)) => last,
+            // Not reached: one was just put there. The spare buffer is a safe place to write to all the same.
+            Some(Segment::Attached { .. } | Segment::Message(_)) | None => &mut self.spare,
+        }
+    }
+
+    /// Queues a whole frame that brings handles.
+    pub(crate) fn attached(&mut self, frame: Vec<u8>, handles: Vec<H>) {
+        self.segments.push_back(Segment::Attached { frame, handles });
+    }
+
+    /// Queues a message, or a fragment of one. `origin` is the proxy that passes it on, if one does: its bytes are
+    /// reported as [`Polled::released`] when they leave.
+    pub(crate) fn message(
+        &mut self,
+        marks: DataMarks,
+        cargo: Vec<Descriptor>,
+        payload: Payload,
+        handles: Vec<H>,
+        origin: Option<Origin>,
+    ) {
+        if handles.is_empty() && origin.is_none() && payload.len() <= COPIED {
+            let length = data_head_len(cargo.len()).saturating_add(payload.len());
+            let out = self.frames(length);
+            out.reserve(length);
+            write_data_head(out, marks, &cargo, payload.len());
+            out.extend_from_slice(&payload);
+            return;
+        }
+        let rest = payload.into_bytes();
+        self.segments.push_back(Segment::Message(Box::new(Uncut { marks, cargo, handles, rest, origin })));
+    }
+
+    /// Moves the next batch into `batch`, which is empty.
+    pub(crate) fn poll(&mut self, max_frame: u32, batch: &mut Transmit<H>) -> Polled {
+        if self.spare.capacity() == 0 {
+            self.spare = core::mem::take(&mut batch.spare);
+        }
+        while batch.length < BATCH {
+            let next = self.segments.front().map(Segment::brings_handles);
+            if next == Some(true) && batch.length > 0 {
+                break;
+            }
+            match self.segments.pop_front() {
+                None => {
+                    self.asleep = true;
+                    break;
+                }
+                Some(Segment::Frames(frames)) => batch.push(Piece::Owned(frames)),
+                Some(Segment::Attached { frame, handles }) => {
+                    batch.push(Piece::Owned(frame));
+                    batch.handles = handles;
+                }
+                Some(Segment::Message(mut message)) => {
+                    let (taken, done) = message.cut(max_frame, batch);
+                    let released = message.origin.map(|origin| (origin, taken));
+                    if !done {
+                        self.segments.push_front(Segment::Message(message));
+                    }
+                    if released.is_some() {
+                        return Polled { released };
+                    }
+                }
+            }
+        }
+        Polled::default()
+    }
+
+    /// Takes over what waited for the same node elsewhere, behind what waits here.
+    pub(crate) fn append(&mut self, mut other: Self) {
+        self.segments.append(&mut other.segments);
+    }
+
+    /// The handles of everything that waits, to be dropped by the driver.
+    pub(crate) fn into_handles(self) -> Vec<H> {
+        let mut dropped = Vec::new();
+        for segment in self.segments {
+            match segment {
+                Segment::Frames(_) => {}
+                Segment::Attached { handles, .. } => dropped.extend(handles),
+                Segment::Message(message) => dropped.extend(message.handles),
+            }
+        }
+        dropped
+    }
+}
+
+impl<H> Segment<H> {
+    fn brings_handles(&self) -> bool {
+        match self {
+            Self::Frames(_) => false,
+            Self::Attached { .. } => true,
+            Self::Message(message) => !message.handles.is_empty(),
+        }
+    }
+}
+
+impl<H> Uncut<H> {
+    /// Moves the next frame into `batch`; returns the payload bytes that went and whether that was all.
+    fn cut(&mut self, max_frame: u32, batch: &mut Transmit<H>) -> (usize, bool) {
+        let head = data_head_len(self.cargo.len());
+        // Limits keep the head of the largest cargo below the smallest `max_frame`.
+        let room = usize::try_from(max_frame).unwrap_or(usize::MAX).saturating_sub(head).max(1);
+        let taken = room.min(self.rest.len());
+        let done = taken == self.rest.len();
+        let marks = DataMarks { more: self.marks.more || !done, ..self.marks };
+        let mut frame = Vec::with_capacity(head);
+        write_data_head(&mut frame, marks, &self.cargo, taken);
+        batch.push(Piece::Owned(frame));
+        batch.push(Piece::Shared(self.rest.split_to(taken)));
+        if marks.handles > 0 {
+            batch.handles = core::mem::take(&mut self.handles);
+        }
+        self.cargo = Vec::new();
+        self.marks.cost = 0;
+        self.marks.handles = 0;
+        self.marks.starved = false;
+        (taken, done)
+    }
+}
+
+/// One batch of frames for one link, in the order in which they must be written, and how far the writing came.
+///
+/// Reuse it: it keeps its buffers. A batch must be written whole, or its link closed, before the next is polled.
+#[derive(Debug)]
+pub struct Transmit<H> {
+    pieces: VecDeque<Piece>,
+    /// Bytes of the first piece that are written.
+    written: usize,
+    /// Bytes not written yet, over all pieces.
+    length: usize,
+    handles: Vec<H>,
+    spare: Vec<u8>,
+}
+
+#[derive(Debug)]
+enum Piece {
+    Owned(Vec<u8>),
+    Shared(Bytes),
+}
+
+impl Piece {
+    fn as_slice(&self) -> &[u8] {
+        match self {
+            Self::Owned(bytes) => bytes,
+            Self::Shared(bytes) => bytes,
+        }
+    }
+}
+
+impl<H> Default for Transmit<H> {
+    fn default() -> Self {
+        Self { pieces: VecDeque::new(), written: 0, length: 0, handles: Vec::new(), spare: Vec::new() }
+    }
+}
+
+impl<H> Transmit<H> {
+    /// Whether everything was written.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.pieces.is_empty()
+    }
+
+    /// How many bytes are not written yet.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.length
+    }
+
+    /// What is not written yet, in order.
+    pub fn slices(&self) -> impl Iterator<Item = &[u8]> {
+        let mut skip = self.written;
+        self.pieces.iter().map(move |piece| piece.as_slice().get(core::mem::take(&mut skip)..).unwrap_or_default())
+    }
+
+    /// The handles that travel with the next byte; none once a byte of the batch was written.
+    #[must_use]
+    pub fn handles(&self) -> &[H] {
+        &self.handles
+    }
+
+    /// Notes that the next `count` bytes were written. Returns the handles that went with them, which this side may
+    /// close now.
+    #[must_use]
+    pub fn advance(&mut self, count: usize) -> Vec<H> {
+        let mut count = count.min(self.length);
+        if count == 0 {
+            return Vec::new();
+        }
+        self.length = self.length.saturating_sub(count);
+        while let Some(first) = self.pieces.front() {
+            let left = first.as_slice().len().saturating_sub(self.written);
+            if count < left {
+                self.written = self.written.saturating_add(count);
+                break;
+            }
+            count = count.saturating_sub(left);
+            self.written = 0;
+            match self.pieces.pop_front() {
+                Some(Piece::Owned(mut buffer)) if buffer.capacity() > self.spare.capacity() => {
+                    buffer.clear();
+                    self.spare = if buffer.capacity() <= KEPT { buffer } else { Vec::new() };
+                }
+                Some(Piece::Owned(_) | Piece::Shared(_)) | None => {}
+            }
+        }
+        core::mem::take(&mut self.handles)
+    }
+
+    /// Gives the whole batch up, with the handles that were not sent.
+    #[must_use]
+    pub fn abandon(&mut self) -> Vec<H> {
+        self.pieces.clear();
+        self.written = 0;
+        self.length = 0;
+        core::mem::take(&mut self.handles)
+    }
+
+    fn push(&mut self, piece: Piece) {
+        let length = piece.as_slice().len();
+        if length > 0 {
+            self.length = self.length.saturating_add(length);
+            self.pieces.push_back(piece);
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! What no honest node does. Two kinds that never mix: a [`Violation`] ends the link it came over, a [`RouteError`]
+//! ends one route (the neighbour may be an honest node that passes on somebody else's garbage).
+
+use crate::frame::FrameKind;
+use crate::name::PortName;
+
+/// Bytes or frames that no honest node sends: the link they came over ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Violation {
+    /// A frame is longer than this node announced, or shorter than its own head.
+    #[error("a frame says that it is {length} bytes long; between {least} and {most} are allowed")]
+    FrameLength {
+        /// What the frame's head says, in bytes.
+        length: u32,
+        /// The shortest frame, in bytes.
+        least: u32,
+        /// The longest frame that this node announced, in bytes.
+        most: u32,
+    },
+    /// A frame of a kind that does not exist and may not be skipped.
+    #[error("unknown frame kind {kind:#04x}")]
+    UnknownKind {
+        /// The kind byte.
+        kind: u8,
+    },
+    /// A frame's body does not have the form of its kind.
+    #[error("a {kind} frame is malformed: {field}")]
+    Malformed {
+        /// The frame's kind.
+        kind: FrameKind,
+        /// The field that is wrong, and how.
+        field: &'static str,
+    },
+    /// A frame announces more handles than came with it, or than are allowed.
+    #[error("a frame announces {announced} handles, {arrived} arrived, {most} are allowed")]
+    Handles {
+        /// What the frame's head says.
+        announced: u16,
+        /// How many were there.
+        arrived: usize,
+        /// How many a frame may have.
+        most: u16,
+    },
+    /// Handles arrived that no frame announced.
+    #[error("{count} handles arrived that no frame announced")]
+    StrayHandles {
+        /// How many.
+        count: usize,
+    },
+    /// A count in a frame is above its limit.
+    #[error("a {kind} frame has {count} of {what}, {most} are allowed")]
+    TooMany {
+        /// The frame's kind.
+        kind: FrameKind,
+        /// What there is too much of.
+        what: &'static str,
+        /// How many the frame says.
+        count: u64,
+        /// How many are allowed.
+        most: u64,
+    },
+    /// A frame came in a state of the link, or from a role, in which it has no meaning.
+    #[error("a {kind} frame is out of place: {why}")]
+    OutOfPlace {
+        /// The frame's kind.
+        kind: FrameKind,
+        /// What it would have needed.
+        why: &'static str,
+    },
+    /// The first frame says that the other side speaks another protocol, or no version that this side speaks.
+    #[error("the other side speaks versions {least} to {most} of the protocol, this side speaks {ours}")]
+    Version {
+        /// The lowest version that the other side speaks.
+        least: u16,
+        /// The highest version that the other side speaks.
+        most: u16,
+        /// The version that this side speaks.
+        ours: u16,
+    },
+    /// A moved port has the name of one that exists here.
+    #[error("a moved port takes the name {name}, which is taken")]
+    NameTaken {
+        /// The name.
+        name: PortName,
+    },
+}
+
+/// A broken promise on one route: the route ends, the link lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RouteError {
+    /// An event that may not come in the port's state.
+    #[error("a {kind} event is out of place: {why}")]
+    OutOfPlace {
+        /// The event's kind.
+        kind: FrameKind,
+        /// Why it may not come.
+        why: &'static str,
+    },
+    /// A message is larger than this node takes.
+    #[error("a message of {size} bytes exceeds the limit of {limit}")]
+    MessageTooLarge {
+        /// Its payload in bytes.
+        size: u64,
+        /// The limit in bytes.
+        limit: u64,
+    },
+    /// A message's size is not what its first fragment said.
+    #[error("a message of {size} bytes was announced with a cost of {cost}")]
+    Cost {
+        /// Payload bytes so far.
+        size: u64,
+        /// The cost that the first fragment carried.
+        cost: u32,
+    },
+    /// More waits unread than the window allows.
+    #[error("{unread} bytes or {messages} messages would wait unread; {limit} bytes are allowed")]
+    Overrun {
+        /// Cost in bytes that would wait.
+        unread: u64,
+        /// Messages that would wait.
+        messages: usize,
+        /// The port's hard cap in bytes.
+        limit: u64,
+    },
+    /// More credit was returned than could have been used.
+    #[error("credit returned beyond eight windows")]
+    CreditOverflow,
+    /// A port's neighbours change without end.
+    #[error("a port was rerouted more than {limit} times without a message between")]
+    Rerouted {
+        /// The limit.
+        limit: u16,
+    },
+    /// The writer sent more before it was entitled than is kept.
+    #[error("the writer sent too much before it was entitled to")]
+    Poisoned,
+    /// A proxy holds more for a link than it may.
+    #[error("{queued} bytes are queued on behalf of one proxy; {limit} are allowed")]
+    OriginOverrun {
+        /// Bytes queued.
+        queued: u64,
+        /// The limit in bytes.
+        limit: u64,
+    },
+    /// A link has put more bytes here than it may.
+    #[error("the link holds {held} bytes here; {limit} are allowed")]
+    LinkOverrun {
+        /// Bytes held.
+        held: u64,
+        /// The limit in bytes.
+        limit: u64,
+    },
+}
