@@ -31,10 +31,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Waker};
 use std::time::Instant;
 
-use mage::adapter::{self, BoxFuture, LocalTaskRunner, OnReady, Sequence, TaskRunner, Watch, WouldDeadlock};
+use mage::adapter::{self, BoxFuture, LocalTaskRunner, Occupied, OnReady, Sequence, TaskRunner, Watch, WouldDeadlock};
 
 use leader::Reactor;
-use runner::{JoinOnDrop, LoopThread, Occupied};
+use runner::{JoinOnDrop, LoopThread};
 use task_loop::LoopParts;
 use watcher::Sockets;
 
@@ -115,7 +115,7 @@ impl adapter::Adapter for Adapter {
     }
 
     fn block_on(&self, future: Pin<&mut dyn Future<Output = ()>>) -> Result<(), WouldDeadlock> {
-        let _occupied = Occupied::enter()?;
+        let _occupied = Occupied::try_enter()?;
         wait_for(&self.0.reactor, future, true);
         Ok(())
     }

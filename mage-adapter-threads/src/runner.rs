@@ -1,17 +1,17 @@
-//! The threads that an adapter runs code on, and which of them may wait.
+//! The threads that an adapter runs code on.
 //!
 //! A task runner of this adapter is a task loop on a thread: one of the application's own ([`TaskLoop`]), one that the
 //! adapter started under a name, or the background loop. The queue behind each is `mage::adapter::Sequence`.
 //!
 //! What must hold: a thread of the adapter is told to end and joined when its owner is dropped, except by itself.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::fmt;
 use std::io;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
-use mage::adapter::{BoxFuture, Sequence, TaskRunner, WouldDeadlock};
+use mage::adapter::{BoxFuture, Occupied, Sequence, TaskRunner};
 
 use crate::leader::{Parker, Reactor};
 use crate::task_loop::{LoopParts, QuitHandle, TaskLoop};
@@ -68,9 +68,8 @@ impl fmt::Debug for LoopThread {
 pub(crate) fn start_service(reactor: &Arc<Reactor>) -> io::Result<JoinOnDrop> {
     let reactor = Arc::clone(reactor);
     JoinOnDrop::start("mage-service", move || {
-        if let Ok(_occupied) = Occupied::enter() {
-            reactor.serve();
-        }
+        let _occupied = Occupied::enter();
+        reactor.serve();
     })
 }
 
@@ -79,6 +78,9 @@ pub(crate) struct JoinOnDrop(Option<JoinHandle<()>>);
 
 impl JoinOnDrop {
     fn start(name: &str, body: impl FnOnce() + Send + 'static) -> io::Result<Self> {
+        if name.contains('\0') {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, format!("a thread cannot be called {name:?}")));
+        }
         thread::Builder::new().name(name.to_owned()).spawn(body).map(|thread| Self(Some(thread)))
     }
 
@@ -105,27 +107,7 @@ impl fmt::Debug for JoinOnDrop {
 }
 
 thread_local! {
-    static OCCUPIED: Cell<bool> = const { Cell::new(false) };
     static PARKER: RefCell<Option<Arc<Parker>>> = const { RefCell::new(None) };
-}
-
-/// While it exists its thread makes progress for others (runs a loop, callbacks or a future), so it must not wait.
-pub(crate) struct Occupied(());
-
-impl Occupied {
-    pub(crate) fn enter() -> Result<Self, WouldDeadlock> {
-        if OCCUPIED.replace(true) { Err(WouldDeadlock) } else { Ok(Self(())) }
-    }
-
-    pub(crate) fn is_entered() -> bool {
-        OCCUPIED.get()
-    }
-}
-
-impl Drop for Occupied {
-    fn drop(&mut self) {
-        OCCUPIED.set(false);
-    }
 }
 
 /// The calling thread's parker, kept so that a wait allocates nothing.

@@ -21,11 +21,10 @@ use std::task::{Context, Poll};
 
 use futures::stream::{FuturesUnordered, Stream};
 use mage::adapter::{
-    LocalBoxFuture, LocalTaskRunner, RunLocalTasks, Sequence, SequenceScope, TaskRunner, WouldDeadlock,
+    LocalBoxFuture, LocalTaskRunner, Occupied, RunLocalTasks, Sequence, SequenceScope, TaskRunner, WouldDeadlock,
 };
 
 use crate::leader::Reactor;
-use crate::runner::Occupied;
 use crate::{Adapter, wait_for};
 
 /// How many local futures complete before tasks have their turn again.
@@ -85,7 +84,7 @@ impl TaskLoop {
     ///
     /// [`WouldDeadlock`] inside another loop or wait of this thread.
     pub fn run(&self) -> Result<(), WouldDeadlock> {
-        let _occupied = Occupied::enter()?;
+        let _occupied = Occupied::try_enter()?;
         let turns = poll_fn(|cx| {
             self.turn(cx);
             if self.quit.swap(false, Ordering::SeqCst) { Poll::Ready(()) } else { Poll::Pending }
@@ -100,7 +99,7 @@ impl TaskLoop {
     ///
     /// [`WouldDeadlock`] inside another loop or wait of this thread.
     pub fn run_until<T>(&self, future: impl Future<Output = T>) -> Result<T, WouldDeadlock> {
-        let _occupied = Occupied::enter()?;
+        let _occupied = Occupied::try_enter()?;
         let mut future = pin!(future);
         let mut output = None;
         let turns = poll_fn(|cx| {

@@ -11,8 +11,10 @@
 //! No adapter knows the wire, and nothing outside an adapter knows an executor. What must hold for each method is
 //! written at the method and checked by one conformance suite that runs against every adapter.
 
+mod occupied;
 mod sequence;
 
+pub use occupied::Occupied;
 pub use sequence::{Sequence, SequenceScope};
 
 use std::fmt;
