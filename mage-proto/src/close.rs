@@ -8,6 +8,7 @@ pub const MAX_CLOSE_TEXT: usize = 256;
 
 /// Why a pipe ended, as the end that remains sees it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[expect(clippy::exhaustive_enums, reason = "a pipe ends in one of two ways, and an application answers for both")]
 pub enum CloseReason {
     /// The far application closed its end. Everything that it sent before was delivered first.
     Closed {
@@ -22,6 +23,7 @@ pub enum CloseReason {
 
 /// What broke a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Loss {
     /// A node that held an end, or passed messages on for it, is gone or was refused.
     Node,

@@ -34,25 +34,30 @@ pub(crate) struct Account {
 pub(crate) const CREDIT_LEN: usize = 8 + 3 * 12;
 
 impl Account {
+    #[inline]
     pub(crate) fn of(window: Window) -> Self {
         Self { bytes: i64::from(window.bytes), messages: i32::try_from(window.messages).unwrap_or(i32::MAX) }
     }
 
+    #[inline]
     pub(crate) fn add(&mut self, other: Self) {
         self.bytes = self.bytes.saturating_add(other.bytes);
         self.messages = self.messages.saturating_add(other.messages);
     }
 
+    #[inline]
     fn take(&mut self, cost: u32) {
         self.bytes = self.bytes.saturating_sub(i64::from(cost));
         self.messages = self.messages.saturating_sub(1);
     }
 
+    #[inline]
     fn put(&mut self, cost: u32) {
         self.bytes = self.bytes.saturating_add(i64::from(cost));
         self.messages = self.messages.saturating_add(1);
     }
 
+    #[inline]
     fn is_positive(self) -> bool {
         self.bytes > 0 && self.messages > 0
     }
@@ -81,17 +86,20 @@ impl Credit {
         Self { window, send: full, granted: full, owed: Account::default() }
     }
 
+    #[inline]
     pub(crate) fn may_send(&self) -> bool {
         self.send.is_positive()
     }
 
     /// Charges a message that leaves; says whether the sender is starved now.
+    #[inline]
     pub(crate) fn charge(&mut self, cost: u32) -> bool {
         self.send.take(cost);
         !self.send.is_positive()
     }
 
     /// A message arrived and waits unread.
+    #[inline]
     pub(crate) fn arrived(&mut self, cost: u32) {
         self.granted.take(cost);
     }
@@ -102,6 +110,7 @@ impl Credit {
     }
 
     /// The application took a message; returns what is due to the sender now, if anything.
+    #[inline]
     pub(crate) fn taken(&mut self, cost: u32, starved: bool) -> Option<Account> {
         self.owed.put(cost);
         let half = Account::of(self.window);
@@ -161,7 +170,8 @@ impl Credit {
         }
         let full = Account::of(window);
         let bound = Account { bytes: full.bytes.saturating_mul(8), messages: full.messages.saturating_mul(8) };
-        let floor = Account { bytes: (-i64::from(u32::MAX)).saturating_mul(2), messages: i32::MIN / 2 };
+        // One message below zero at the most, and credit under way twice when pipes were merged.
+        let floor = Account { bytes: i64::from(u32::MAX).saturating_mul(-2), messages: i32::MIN / 2 };
         let sound = |a: Account| !a.exceeds(bound) && !floor.exceeds(a);
         if !(sound(credit.send) && sound(credit.granted) && sound(credit.owed)) {
             return Err("credit exceeds eight windows");

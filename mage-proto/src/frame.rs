@@ -76,6 +76,7 @@ const KINDS: [FrameKind; 17] = [
 ];
 
 impl FrameKind {
+    #[inline]
     const fn byte(self) -> u8 {
         self as u8
     }
@@ -89,6 +90,16 @@ impl fmt::Display for FrameKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(self, f)
     }
+}
+
+/// A Data frame that brings a whole message without ports and handles: nearly every one. Its payload begins at
+/// [`DATA_HEAD_LEN`].
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PlainData {
+    pub(crate) dest: PortName,
+    pub(crate) from: PortName,
+    pub(crate) cost: u32,
+    pub(crate) starved: bool,
 }
 
 /// The first eight bytes of a frame.
@@ -135,6 +146,7 @@ pub(crate) struct DataHead {
 
 impl Head {
     /// Reads the head of the frame at the front of `input`; `None` until it is there whole.
+    #[inline]
     pub(crate) fn read(input: &[u8], limits: &Limits) -> Result<Option<Self>, Violation> {
         let mut reader = Reader::new(input);
         let (Some(length), Some(kind), Some(flags), Some(handles)) =
@@ -153,8 +165,23 @@ impl Head {
     }
 
     /// The frame's length in bytes.
+    #[inline]
     pub(crate) fn len(self) -> usize {
         usize::try_from(self.length).unwrap_or(usize::MAX)
+    }
+
+    /// Reads `frame`, which begins with this head and is whole, if it is a plain message. `None` says nothing about
+    /// what else it is.
+    #[inline]
+    pub(crate) fn plain_data(self, frame: &[u8]) -> Option<PlainData> {
+        if self.kind != FrameKind::Data.byte() || self.flags & !STARVED != 0 || self.handles != 0 {
+            return None;
+        }
+        let mut input = Reader::new(frame.get(HEAD_LEN..DATA_HEAD_LEN)?);
+        let (dest, from) = (PortName::new(input.u128()?)?, PortName::new(input.u128()?)?);
+        let (ports_and_reserved, cost) = (input.u32()?, input.u32()?);
+        let starved = self.flags & STARVED != 0;
+        (ports_and_reserved == 0 && cost != 0).then_some(PlainData { dest, from, cost, starved })
     }
 
     /// Reads the rest of `frame`, which begins with this head and is whole.
@@ -203,6 +230,7 @@ impl Head {
 }
 
 /// Puts the length of everything since `start` at `start`.
+#[inline]
 fn seal(out: &mut [u8], start: usize) {
     let length = u32::try_from(out.len().saturating_sub(start)).unwrap_or(u32::MAX);
     if let Some(place) = out.get_mut(start..).and_then(|frame| frame.first_chunk_mut::<4>()) {
@@ -240,11 +268,13 @@ pub(crate) struct DataMarks {
 }
 
 /// The bytes before the payload of a Data frame with so many ports.
+#[inline]
 pub(crate) fn data_head_len(ports: usize) -> usize {
     ports.saturating_mul(DESCRIPTOR_LEN).saturating_add(DATA_HEAD_LEN)
 }
 
 /// Appends the head of a Data frame whose payload of `payload` bytes follows.
+#[inline]
 pub(crate) fn write_data_head(out: &mut Vec<u8>, marks: DataMarks, cargo: &[Descriptor], payload: usize) {
     let length = data_head_len(cargo.len()).saturating_add(payload);
     let flags = if marks.more { MORE } else { 0 } | if marks.starved { STARVED } else { 0 };

@@ -1,6 +1,19 @@
 //! The port protocol of Mage as a pure state machine.
 #![no_std]
 #![forbid(unsafe_code)]
+#![warn(
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_possible_wrap,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unreachable,
+    clippy::wildcard_enum_match_arm,
+    clippy::exhaustive_enums
+)]
 
 extern crate alloc;
 

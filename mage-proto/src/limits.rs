@@ -93,6 +93,7 @@ pub(crate) const MAX_HOPS: u8 = 255;
 impl Limits {
     /// What a message counts against its pipe's window, in bytes: payload, 64 for its head, 256 for each port and
     /// handle.
+    #[inline]
     #[must_use]
     pub fn cost(payload: usize, attachments: usize) -> u64 {
         let attachments = u64::try_from(attachments).unwrap_or(u64::MAX).saturating_mul(256);
@@ -100,12 +101,14 @@ impl Limits {
     }
 
     /// The payload that a message of `cost` with so many attachments must have; `None` when no message costs that.
+    #[inline]
     pub(crate) fn payload_of(cost: u32, attachments: usize) -> Option<u64> {
         u64::from(cost).checked_sub(Self::cost(0, attachments))
     }
 
     /// The most cost in bytes that may wait unread at one port of a pipe with this window: four windows, or one window
     /// and one message, whichever is more. (Merging pipes adds credit that this side never gave; see `node/merge.rs`.)
+    #[inline]
     #[must_use]
     pub fn hard_cap(&self, window: Window) -> u64 {
         let window = u64::from(window.bytes);

@@ -42,6 +42,7 @@ impl NodeName {
     }
 
     /// The 128 bits, never zero.
+    #[inline]
     #[must_use]
     pub const fn bits(self) -> u128 {
         self.0.get()

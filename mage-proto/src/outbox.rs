@@ -77,11 +77,13 @@ impl<H> Outbox<H> {
     }
 
     /// Says once that something waits, until it was polled empty again.
+    #[inline]
     pub(crate) fn wakes(&mut self) -> bool {
         !self.segments.is_empty() && core::mem::take(&mut self.asleep)
     }
 
     /// The buffer for a frame of about `length` bytes, behind the frames that wait already.
+    #[inline]
     pub(crate) fn frames(&mut self, length: usize) -> &mut Vec<u8> {
         let fits = match self.segments.back() {
             Some(Segment::Frames(last)) => last.len().saturating_add(length) <= BATCH,
@@ -105,6 +107,7 @@ impl<H> Outbox<H> {
 
     /// Queues a message, or a fragment of one. `origin` is the proxy that passes it on, if one does: its bytes are
     /// reported as [`Polled::released`] when they leave.
+    #[inline]
     pub(crate) fn message(
         &mut self,
         marks: DataMarks,
@@ -234,6 +237,7 @@ enum Piece {
 }
 
 impl Piece {
+    #[inline]
     fn as_slice(&self) -> &[u8] {
         match self {
             Self::Owned(bytes) => bytes,
@@ -310,6 +314,7 @@ impl<H> Transmit<H> {
         core::mem::take(&mut self.handles)
     }
 
+    #[inline]
     fn push(&mut self, piece: Piece) {
         let length = piece.as_slice().len();
         if length > 0 {

@@ -23,12 +23,14 @@ impl Payload {
     pub const INLINE: usize = 110;
 
     /// An empty payload.
+    #[inline]
     #[must_use]
     pub const fn new() -> Self {
         Self(Repr::Inline { len: 0, data: [0; Self::INLINE] })
     }
 
     /// Copies `bytes`, in place when they are few.
+    #[inline]
     #[must_use]
     pub fn copy_from_slice(bytes: &[u8]) -> Self {
         let mut data = [0; Self::INLINE];
@@ -49,6 +51,7 @@ impl Payload {
     }
 
     /// The bytes.
+    #[inline]
     #[must_use]
     pub fn as_slice(&self) -> &[u8] {
         match &self.0 {
@@ -68,6 +71,7 @@ impl Payload {
     }
 
     /// Whether the bytes lie outside the value, so that dropping it may free memory.
+    #[inline]
     pub(crate) fn is_shared(&self) -> bool {
         match &self.0 {
             Repr::Inline { .. } => false,

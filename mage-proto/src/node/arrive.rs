@@ -20,6 +20,7 @@ const FIRST_RESERVE: u64 = 4 << 20;
 
 impl<H, S: NameSource> Node<H, S> {
     /// A message, or a fragment of one, has come from the writer of the end `id`.
+    #[inline]
     pub(super) fn data_at_end(&mut self, id: PortId, from: Address, mut data: Data<H>) {
         if let Some(place) = data.cargo.iter().position(|&cargo| cargo == id) {
             // The peer became adjacent while the message was under way. Queued in itself the end could never be
@@ -49,6 +50,7 @@ impl<H, S: NameSource> Node<H, S> {
     }
 
     /// Charges a link for bytes that wait here now; above its bound, the route that brought the last of them fails.
+    #[inline]
     fn charge_arrival(&mut self, via: Option<crate::link::LinkId>, bytes: u64, id: PortId, from: Address) {
         let limit = self.limits.link_bytes;
         let Some(link) = via.and_then(|via| self.link_mut(via)) else { return };
@@ -70,15 +72,11 @@ enum Arrival {
 
 impl<H> Active<H> {
     /// Queues a message or adds a fragment; gives it back with what is wrong with it.
+    #[inline]
     fn arrive(&mut self, data: Data<H>, limits: &Limits) -> Result<Arrival, (Data<H>, RouteError)> {
-        let whole = if data.continues() { self.continue_message(data)? } else { self.begin_message(data, limits)? };
-        let Some(whole) = whole else { return Ok(Arrival::Part) };
-        let first = self.queue.is_empty();
-        self.queue.push_back(whole);
-        Ok(Arrival::Whole { first })
-    }
-
-    fn begin_message(&mut self, data: Data<H>, limits: &Limits) -> Result<Option<Data<H>>, (Data<H>, RouteError)> {
+        if data.continues() {
+            return self.continue_message(data);
+        }
         if self.assembly.is_some() {
             return Err((data, out_of_place("a message begins inside another")));
         }
@@ -88,14 +86,22 @@ impl<H> Active<H> {
         };
         self.credit.arrived(data.cost);
         self.unread = self.unread.saturating_add(u64::from(data.cost));
-        if !data.more {
-            return Ok(Some(data));
+        if data.more {
+            self.assembly = Some(Box::new(Assembly::begin(data, announced)));
+            return Ok(Arrival::Part);
         }
-        self.assembly = Some(Box::new(Assembly::begin(data, announced)));
-        Ok(None)
+        Ok(self.queue(data))
+    }
+
+    #[inline]
+    fn queue(&mut self, whole: Data<H>) -> Arrival {
+        let first = self.queue.is_empty();
+        self.queue.push_back(whole);
+        Arrival::Whole { first }
     }
 
     /// The payload that a message announces, if it may come.
+    #[inline]
     fn admit(&self, data: &Data<H>, limits: &Limits) -> Result<u64, RouteError> {
         let size = bytes_of(data);
         let announced = Limits::payload_of(data.cost, data.attachments());
@@ -117,7 +123,7 @@ impl<H> Active<H> {
         Ok(announced)
     }
 
-    fn continue_message(&mut self, data: Data<H>) -> Result<Option<Data<H>>, (Data<H>, RouteError)> {
+    fn continue_message(&mut self, data: Data<H>) -> Result<Arrival, (Data<H>, RouteError)> {
         let Some(assembly) = &mut self.assembly else {
             return Err((data, out_of_place("a fragment continues no message")));
         };
@@ -127,9 +133,12 @@ impl<H> Active<H> {
         }
         assembly.bytes.extend_from_slice(&data.payload);
         if data.more {
-            return Ok(None);
+            return Ok(Arrival::Part);
         }
-        Ok(self.assembly.take().map(|assembly| assembly.into_data(false)))
+        match self.assembly.take() {
+            Some(assembly) => Ok(self.queue(assembly.into_data(false))),
+            None => Ok(Arrival::Part),
+        }
     }
 }
 
@@ -152,6 +161,7 @@ impl<H> Assembly<H> {
     }
 }
 
+#[inline]
 fn bytes_of<H>(data: &Data<H>) -> u64 {
     u64::try_from(data.payload.len()).unwrap_or(u64::MAX)
 }

@@ -23,6 +23,7 @@ mod invitation;
 mod leave;
 mod merge;
 mod pipe;
+mod plain;
 mod receive;
 mod transmit;
 
@@ -182,6 +183,7 @@ impl<H, S: NameSource> Node<H, S> {
     }
 
     /// Performs everything that the last command or input set going.
+    #[inline]
     fn run(&mut self) {
         while let Some(event) = self.work.pop_front() {
             if event.dest.node == self.name { self.deliver(event) } else { self.transmit(event) }
@@ -195,25 +197,30 @@ impl<H, S: NameSource> Node<H, S> {
         self.work.push_back(Event { dest, from, kind });
     }
 
+    #[inline]
     fn address(&self, port: PortName) -> Address {
         Address { node: self.name, port }
     }
 
+    #[inline]
     fn output(&mut self, output: Output<H>) {
         self.outputs.push_back(output);
     }
 
     /// The link `id`, unless it ended.
+    #[inline]
     fn link(&self, id: LinkId) -> Option<&Link<H>> {
         self.links.get(id.index()).filter(|link| link.serial == id.serial)
     }
 
     /// The link `id`, unless it ended.
+    #[inline]
     fn link_mut(&mut self, id: LinkId) -> Option<&mut Link<H>> {
         self.links.get_mut(id.index()).filter(|link| link.serial == id.serial)
     }
 
     /// The node at the other end of a link that is Up.
+    #[inline]
     fn node_of(&self, id: LinkId) -> Option<NodeName> {
         match &self.link(id)?.state {
             LinkState::Up { node, .. } | LinkState::Leaving { node, .. } => Some(*node),
@@ -237,6 +244,7 @@ impl<H, S: NameSource> Node<H, S> {
     }
 
     /// Charges the link that brought `data` for as long as it waits here.
+    #[inline]
     fn hold(&mut self, data: &Data<H>) {
         if let Some(link) = data.via.and_then(|via| self.link_mut(via)) {
             link.held = link.held.saturating_add(u64::try_from(data.payload.len()).unwrap_or(u64::MAX));
@@ -244,6 +252,7 @@ impl<H, S: NameSource> Node<H, S> {
     }
 
     /// Ends what [`hold`](Self::hold) began.
+    #[inline]
     fn unhold(&mut self, data: &Data<H>) {
         if let Some(link) = data.via.and_then(|via| self.link_mut(via)) {
             link.held = link.held.saturating_sub(u64::try_from(data.payload.len()).unwrap_or(u64::MAX));

@@ -117,6 +117,10 @@ impl<H, S: NameSource> Node<H, S> {
             return Err(SendError { kind: SendErrorKind::Closed(CloseReason::default()), message });
         };
         let starved = active.credit.charge(cost);
+        if message.cargo.is_empty() {
+            self.send_plain(name, outbound, message, cost, starved);
+            return Ok(());
+        }
         let Message { payload, cargo, handles } = message;
         let cargo: Vec<PortId> = cargo.into_iter().map(|key| key.0).collect();
         let data = Data { payload, cargo, handles, cost, more: false, starved, via: None };
@@ -126,6 +130,7 @@ impl<H, S: NameSource> Node<H, S> {
     }
 
     /// What the message costs, if it may be sent.
+    #[inline]
     fn sendable(&self, id: PortId, message: &Message<H>) -> Result<u32, SendErrorKind> {
         let active = match self.ports.entry(id) {
             Some(Entry::Detached(detached)) => return Err(SendErrorKind::Closed(detached.reason.clone())),
@@ -197,6 +202,7 @@ impl<H, S: NameSource> Node<H, S> {
     }
 
     /// Takes one message and returns its credit.
+    #[inline]
     fn take(&mut self, id: PortId) -> Result<Option<Message<H>>, CloseReason> {
         let data = match self.ports.entry_mut(id) {
             Some(Entry::Detached(detached)) => match detached.queue.pop_front() {

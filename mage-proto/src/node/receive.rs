@@ -72,8 +72,15 @@ impl<H, S: NameSource> Node<H, S> {
             }
             let Some(head) = Head::read(input, &self.limits)? else { break };
             let Some(frame) = input.get(..head.len()) else { break };
+            if let Some(plain) = head.plain_data(frame)
+                && let Some(node) = self.node_of(link)
+                && self.handle_plain(link, node, plain, input, head.len())
+            {
+                self.run();
+                continue;
+            }
             let announced = usize::from(head.handles);
-            let body = head.body(frame, &self.limits)?;
+            let body = head.body(input.get(..head.len()).unwrap_or_default(), &self.limits)?;
             if handles.len() < announced {
                 self.take_shortage(link, head.handles, handles)?;
                 self.handle_short(link, body, input, head.len())?;
@@ -272,7 +279,8 @@ pub(super) enum Refusal {
 }
 
 /// Takes the frame of `length` bytes from the front of `input` and returns what lies from `at` to its end.
-fn cut_payload(input: &mut BytesMut, length: usize, at: usize) -> Payload {
+#[inline]
+pub(super) fn cut_payload(input: &mut BytesMut, length: usize, at: usize) -> Payload {
     if length.saturating_sub(at) >= SLICED {
         let mut frame = input.split_to(length);
         frame.advance(at);

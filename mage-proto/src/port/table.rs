@@ -38,11 +38,13 @@ impl Keys {
 
 impl BuildHasher for Keys {
     type Hasher = SipHasher13;
+    #[inline]
     fn build_hasher(&self) -> SipHasher13 {
         SipHasher13::new_with_keys(self.a, self.b)
     }
 }
 
+#[inline]
 fn slot(id: PortId) -> usize {
     usize::try_from(id.0).unwrap_or(usize::MAX)
 }
@@ -67,21 +69,25 @@ impl<H> Ports<H> {
     }
 
     /// The port called `name`, if it is here.
+    #[inline]
     pub(crate) fn find(&self, name: PortName) -> Option<PortId> {
         let hash = self.keys.hash_one(name);
         let entries = &self.entries;
         self.names.find(hash, |&place| name_at(entries, place) == Some(name)).map(|&place| PortId(place))
     }
 
+    #[inline]
     pub(crate) fn entry(&self, id: PortId) -> Option<&Entry<H>> {
         self.entries.get(slot(id))
     }
 
+    #[inline]
     pub(crate) fn entry_mut(&mut self, id: PortId) -> Option<&mut Entry<H>> {
         self.entries.get_mut(slot(id))
     }
 
     /// The routed port at `id`.
+    #[inline]
     pub(crate) fn get(&self, id: PortId) -> Option<&Port<H>> {
         match self.entries.get(slot(id)) {
             Some(Entry::Routed(port)) => Some(port),
@@ -90,6 +96,7 @@ impl<H> Ports<H> {
     }
 
     /// The routed port at `id`.
+    #[inline]
     pub(crate) fn get_mut(&mut self, id: PortId) -> Option<&mut Port<H>> {
         match self.entries.get_mut(slot(id)) {
             Some(Entry::Routed(port)) => Some(port),
@@ -142,6 +149,7 @@ impl<H> Ports<H> {
     }
 }
 
+#[inline]
 fn name_at<H>(entries: &Slab<Entry<H>>, place: u32) -> Option<PortName> {
     match entries.get(usize::try_from(place).ok()?) {
         Some(Entry::Routed(port)) => Some(port.name),
