@@ -1,0 +1,278 @@
+//! Writing, and when: the rule that makes a burst cheap and a lone message fast.
+//!
+//! Many small messages in one write cost a hundredth of what they cost in one write each, and handing a single message to
+//! another thread costs more than writing it. So:
+//!
+//! 1. A send returns when its frame is queued in the core; nothing depends on a later call by the application.
+//! 2. If something was received on the link since the last direct write, the sender writes itself, without blocking:
+//!    that is a conversation. Whichever thread of the process received it counts: on an executor the task that answers
+//!    often runs on another thread than the one that read.
+//! 3. Otherwise, unless somebody is writing already (who then goes on), the link's flusher is woken, once for each time
+//!    that the link goes from idle to busy: the core reports [`LinkReady`](mage_proto::Output::LinkReady) for the first
+//!    frame only. The flusher is the callback of the link's
+//!    watch, so it runs on the adapter: the link's task on tokio and smol, the polling thread on threads. It takes up to
+//!    64 KiB a call, again and again until nothing is left.
+//! 4. What a read sets going (answers of the protocol, what proxies pass on, what wakers send in place) is written by the
+//!    thread that read, once, after everything read was handled.
+//! 5. Credit that a receive gives back is written at once: the far end may be waiting for it.
+//! 6. A thread that is about to sleep in [`block_on`](crate::backend::Backend::block_on) writes what it queued before.
+//! 7. When the socket is full, the watch's interest in writing is on until it took everything, and off again.
+//!
+//! What must hold: frames of a link are taken from the core and written by one thread at a time (the link's turn), which
+//! goes on until the core has no more or hands over to the flusher; a write error does not end the link, the reader does
+//! when it has read what the far end sent before it went.
+
+use std::cell::{Cell, RefCell};
+use std::io::IoSlice;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
+
+use mage_proto::Transmit;
+use smallvec::SmallVec;
+
+use super::Driver;
+use super::effect::Effects;
+use super::link::Link;
+use crate::socket::{self, MAX_SLICES, Sent};
+
+/// After so many batches the rest is left to the flusher's next call, so that nobody writes for others without end.
+const ROUNDS: u32 = 8;
+/// How long to wait before writing again when the system is short of something and will not say when that ends.
+const SHORTAGE: Duration = Duration::from_millis(10);
+
+/// What is being written to one link.
+pub(super) struct Sender {
+    /// `None` once the link is closed.
+    socket: Option<Arc<OwnedFd>>,
+    batch: Transmit<OwnedFd>,
+    /// Writing failed; the reader will find the end.
+    broken: bool,
+}
+
+/// How one round of writing ended.
+enum Written {
+    /// Nothing is left, or nothing can be written any more.
+    All,
+    /// There is more, and it is somebody else's turn to write it.
+    Enough,
+    /// The socket is full.
+    Full,
+    /// The system is short of something.
+    Shortage,
+}
+
+impl Sender {
+    pub(super) fn new(socket: Arc<OwnedFd>) -> Self {
+        Self { socket: Some(socket), batch: Transmit::default(), broken: false }
+    }
+
+    pub(super) fn socket(&self) -> Option<&Arc<OwnedFd>> {
+        self.socket.as_ref()
+    }
+
+    /// Leaves a sender that does nothing, and returns what it had, to be dropped.
+    pub(super) fn close(&mut self) -> Self {
+        let closed = Self { socket: None, batch: Transmit::default(), broken: true };
+        std::mem::replace(self, closed)
+    }
+
+    fn write(&mut self, link: &Link, driver: &Driver, effects: &mut Effects) -> Written {
+        for _ in 0..ROUNDS {
+            while !self.batch.is_empty() {
+                match self.write_some() {
+                    Ok(Sent::Bytes(_)) => {}
+                    Ok(Sent::Full) => return Written::Full,
+                    Ok(Sent::Shortage) => return Written::Shortage,
+                    Err(_) => self.give_up(),
+                }
+            }
+            if self.broken {
+                return Written::All;
+            }
+            // Effects wait until the sender is unlocked: closing this very link may be one of them.
+            let more = driver.enter_into(effects, |state, _| {
+                state.core.as_mut().is_some_and(|core| core.poll_transmit(link.id(), &mut self.batch))
+            });
+            if !more {
+                return Written::All;
+            }
+        }
+        Written::Enough
+    }
+
+    fn write_some(&mut self) -> std::io::Result<Sent> {
+        let Some(socket) = &self.socket else { return Err(std::io::ErrorKind::NotConnected.into()) };
+        let slices: SmallVec<[IoSlice<'_>; 16]> = self.batch.slices().take(MAX_SLICES).map(IoSlice::new).collect();
+        let sent = socket::send(socket.as_fd(), &slices, self.batch.handles())?;
+        drop(slices);
+        if let Sent::Bytes(count) = sent {
+            // The far end has its own copies now.
+            drop(self.batch.advance(count));
+        }
+        Ok(sent)
+    }
+
+    /// Writes no more. What the far end sent before it went is still to be read, and then the end.
+    fn give_up(&mut self) {
+        self.broken = true;
+        drop(self.batch.abandon());
+        if let Some(socket) = &self.socket {
+            socket::shut_down(socket.as_fd());
+        }
+    }
+}
+
+impl Link {
+    /// Writes what is queued, unless another thread does, which then goes once more.
+    pub(super) fn flush(self: &Arc<Self>, driver: &Driver) {
+        if !self.turn.request() {
+            return;
+        }
+        let mut effects = Effects::new();
+        for _ in 0..ROUNDS {
+            // Cleared before the core is asked for frames: who queues one later and finds this set may rely on it.
+            let was_full = self.full.swap(false, Ordering::AcqRel);
+            let written = self.sender.lock().write(self, driver, &mut effects);
+            let full = matches!(written, Written::Full);
+            if full != was_full {
+                self.want_write(full);
+            }
+            if full {
+                self.full.store(true, Ordering::Release);
+            }
+            match written {
+                Written::All | Written::Full => {}
+                Written::Enough => break,
+                Written::Shortage => self.flush_later(driver),
+            }
+            if self.turn.release() {
+                driver.perform(effects);
+                return;
+            }
+        }
+        self.turn.abandon();
+        self.wake_flusher();
+        driver.perform(effects);
+    }
+
+    /// Rules 2 and 3: what a send of the application queued.
+    pub(super) fn flush_sent(self: &Arc<Self>, driver: &Driver) {
+        if Deferral::defer(self) || self.full.load(Ordering::Acquire) {
+            return;
+        }
+        if self.answerable.swap(false, Ordering::Relaxed) {
+            self.flush(driver);
+        } else if !self.turn.remind() {
+            remember(self);
+            self.wake_flusher();
+        }
+    }
+
+    /// Rules 4 and 5.
+    pub(super) fn flush_now(self: &Arc<Self>, driver: &Driver) {
+        if !Deferral::defer(self) && !self.full.load(Ordering::Acquire) {
+            self.flush(driver);
+        }
+    }
+
+    pub(super) fn wake_flusher(&self) {
+        // Before the watch exists nobody is woken; whoever installs it comes here again.
+        if let Some(watch) = self.watch()
+            && !self.summoned.swap(true, Ordering::AcqRel)
+        {
+            watch.wake();
+        }
+    }
+
+    /// Without a watch nobody hears of it: whoever installs the watch has the link flushed again.
+    fn want_write(&self, on: bool) {
+        if let Some(watch) = self.watch() {
+            watch.want_write(on);
+        }
+    }
+
+    fn flush_later(self: &Arc<Self>, driver: &Driver) {
+        let link = Arc::downgrade(self);
+        let pause = driver.adapter().sleep_until(Instant::now() + SHORTAGE);
+        driver.adapter().spawn(Box::pin(async move {
+            pause.await;
+            if let Some(link) = link.upgrade() {
+                link.wake_flusher();
+            }
+        }));
+    }
+}
+
+thread_local! {
+    /// This thread is inside a read callback.
+    static READING: Cell<bool> = const { Cell::new(false) };
+    /// Links that became ready inside it.
+    static DEFERRED: RefCell<Vec<Arc<Link>>> = const { RefCell::new(Vec::new()) };
+    /// The link that this thread queued to last without writing; the flusher was woken for it.
+    static QUEUED: RefCell<Weak<Link>> = const { RefCell::new(Weak::new()) };
+}
+
+/// Until it ends, links that become ready on this thread wait for one flush at the end.
+pub(super) struct Deferral {
+    outermost: bool,
+}
+
+impl Deferral {
+    pub(super) fn begin() -> Self {
+        Self { outermost: !READING.replace(true) }
+    }
+
+    /// Remembers `link` for the end, if this thread defers.
+    fn defer(link: &Arc<Link>) -> bool {
+        READING.get()
+            && DEFERRED
+                .try_with(|deferred| {
+                    let mut deferred = deferred.borrow_mut();
+                    if !deferred.iter().any(|known| Arc::ptr_eq(known, link)) {
+                        deferred.push(Arc::clone(link));
+                    }
+                })
+                .is_ok()
+    }
+
+    /// Flushes what waited.
+    pub(super) fn end(self) {
+        // Dropping does it, also when a waker panics.
+    }
+}
+
+impl Drop for Deferral {
+    fn drop(&mut self) {
+        if self.outermost {
+            READING.set(false);
+            flush_deferred();
+        }
+    }
+}
+
+fn flush_deferred() {
+    // One at a time, so that the list keeps its memory.
+    while let Some(link) = DEFERRED.try_with(|deferred| deferred.borrow_mut().pop()).ok().flatten() {
+        if let Some(driver) = link.driver.upgrade() {
+            link.flush(&driver);
+        }
+    }
+}
+
+fn remember(link: &Arc<Link>) {
+    // A thread that is being torn down has nobody to sleep for.
+    let _ = QUEUED.try_with(|queued| queued.replace(Arc::downgrade(link)));
+}
+
+/// Rule 6: writes what this thread queued and nobody wrote yet.
+pub(super) fn flush_before_sleep() {
+    flush_deferred();
+    let queued = QUEUED.try_with(RefCell::take).unwrap_or_default();
+    if let Some(link) = queued.upgrade()
+        && let Some(driver) = link.driver.upgrade()
+    {
+        link.flush(&driver);
+    }
+}

@@ -1,0 +1,327 @@
+//! The one place that performs what the core asks for, and owns the lock around it.
+//!
+//! ```text
+//!   application ──Backend, Node──▶ ┌──────── State, under one lock ────────┐ ──outputs──▶ effects, after the lock:
+//!   adapter ──on_ready──▶ link ──▶ │ the core · seats · links · joins      │              wake, open, close, flush,
+//!                                  └───────────────────────────────────────┘              tell, drop
+//! ```
+//!
+//! What must hold: the lock is held for table work only (some ten nanoseconds a message), never across a system call, a
+//! callback, a waker or a destructor of somebody else's; whoever changed the core under it collects what the core wants
+//! done before releasing it and performs that, in order, after. One room each: who owns ports and waits at them (`seat`),
+//! reading (`link`), writing and when (`flush`), meeting other nodes (`join`), what the bindings call (`provider`).
+
+mod effect;
+mod flush;
+mod join;
+mod link;
+mod provider;
+mod seat;
+
+use std::fmt;
+use std::os::fd::OwnedFd;
+use std::sync::{Arc, Weak};
+use std::task::{Poll, Waker};
+
+use mage_proto::{LinkId, Output};
+
+use crate::adapter::Adapter;
+use crate::names::{OsNames, Reserve};
+use crate::node::NodeEvent;
+use crate::pipe::{CloseReason, Loss, MessagePipe};
+use crate::socket;
+use crate::sync::Lock;
+
+use effect::{Dropped, Effect, Effects};
+use join::Joins;
+use link::Link;
+use seat::Seats;
+
+pub(crate) use join::JoinFailed;
+
+pub(crate) type Core = mage_proto::Node<OwnedFd, OsNames>;
+/// What the application wants to hear of its node, besides what its pipes say.
+pub(crate) type Supervisor = Box<dyn Fn(NodeEvent) + Send + Sync>;
+
+/// A node at work: the core, and the adapter that it lives on.
+pub(crate) struct Driver {
+    me: Weak<Driver>,
+    adapter: Arc<dyn Adapter>,
+    supervisor: Option<Supervisor>,
+    names: Arc<Reserve>,
+    state: Lock<State>,
+}
+
+struct State {
+    me: Weak<Driver>,
+    /// `None` once the node is closed.
+    core: Option<Core>,
+    seats: Seats,
+    /// By [`LinkId::index`].
+    links: Vec<Option<Arc<Link>>>,
+    joins: Joins,
+    leaving: Leaving,
+}
+
+/// How far a shutdown has come.
+#[derive(Debug, Default)]
+enum Leaving {
+    #[default]
+    No,
+    /// Nothing new begins; what is under way is being delivered.
+    Draining(Option<Waker>),
+    Drained,
+}
+
+impl Driver {
+    pub(crate) fn new(
+        adapter: Arc<dyn Adapter>,
+        limits: mage_proto::Limits,
+        supervisor: Option<Supervisor>,
+    ) -> Result<Arc<Self>, getrandom::Error> {
+        let (names, reserve) = OsNames::new()?;
+        Ok(Arc::new_cyclic(|me: &Weak<Self>| Self {
+            me: me.clone(),
+            adapter,
+            supervisor,
+            names: reserve,
+            state: Lock::new(State {
+                me: me.clone(),
+                core: Some(Core::new(names, limits)),
+                seats: Seats::default(),
+                links: Vec::new(),
+                joins: Joins::default(),
+                leaving: Leaving::No,
+            }),
+        }))
+    }
+
+    pub(crate) fn adapter(&self) -> &Arc<dyn Adapter> {
+        &self.adapter
+    }
+
+    /// Changes the state under the lock and collects what has to be done after it.
+    fn enter<R>(&self, act: impl FnOnce(&mut State, &mut Effects) -> R) -> (R, Effects) {
+        let mut effects = Effects::new();
+        let result = self.enter_into(&mut effects, act);
+        (result, effects)
+    }
+
+    fn enter_into<R>(&self, effects: &mut Effects, act: impl FnOnce(&mut State, &mut Effects) -> R) -> R {
+        let mut state = self.state.lock();
+        let result = act(&mut state, effects);
+        state.collect(effects);
+        result
+    }
+
+    /// Performs what a command or an input set going. Frames that became ready are written at once, or at the end of
+    /// the read callback that this thread is in.
+    fn perform(&self, effects: Effects) {
+        self.perform_with(effects, |link| link.flush_now(self));
+    }
+
+    /// Performs what the application's sending set going, under the rule of [`flush`].
+    fn perform_sent(&self, effects: Effects) {
+        self.perform_with(effects, |link| link.flush_sent(self));
+    }
+
+    fn perform_with(&self, effects: Effects, flush: impl Fn(&Arc<Link>)) {
+        for effect in effects {
+            match effect {
+                Effect::Wake(waker) => waker.wake(),
+                Effect::Flush(link) => flush(&link),
+                Effect::Open(link) => self.open(&link),
+                Effect::Close(link) => link.close(),
+                Effect::CreateSocketPair(tag) => self.create_socket_pair(tag),
+                Effect::Tell(event) => self.tell(*event),
+                Effect::Drop(dropped) => drop(dropped),
+            }
+        }
+        self.names.stock_up();
+    }
+
+    fn create_socket_pair(&self, tag: u64) {
+        let pair = socket::pair().map_err(|_| mage_proto::SocketPairError);
+        let ((), effects) = self.enter(|state, effects| match &mut state.core {
+            Some(core) => core.socket_pair(tag, pair),
+            None => effects.push(Effect::Drop(Dropped::Pair(pair.ok()))),
+        });
+        self.perform(effects);
+    }
+
+    fn tell(&self, event: NodeEvent) {
+        if let Some(supervisor) = &self.supervisor {
+            supervisor(event);
+        }
+    }
+
+    /// The connection is of no further use.
+    fn lose(&self, link: LinkId) {
+        let ((), effects) = self.enter(|state, _| {
+            if let Some(core) = &mut state.core {
+                core.handle_lost(link);
+            }
+        });
+        self.perform(effects);
+    }
+
+    /// Closes the application's ends and begins to drain.
+    pub(crate) fn begin_shutdown(&self) {
+        let ((), effects) = self.enter(|state, effects| {
+            let Some(core) = &mut state.core else { return };
+            if !matches!(state.leaving, Leaving::No) {
+                return;
+            }
+            state.leaving = Leaving::Draining(None);
+            for mut seat in state.seats.take_all() {
+                effects.extend(seat.waits.take_all().into_iter().map(Effect::Wake));
+                core.close(seat.port, 0, "");
+            }
+            core.shutdown();
+        });
+        self.perform(effects);
+    }
+
+    /// Waits until nothing that another node needs is left here, and every link is closed.
+    pub(crate) fn poll_drained(&self, waker: &Waker) -> Poll<()> {
+        let waker = waker.clone();
+        let mut state = self.state.lock();
+        let drained = state.core.is_none() || matches!(state.leaving, Leaving::Drained);
+        let former = match &mut state.leaving {
+            Leaving::Draining(place) if !drained => place.replace(waker),
+            Leaving::Draining(_) | Leaving::No | Leaving::Drained => Some(waker),
+        };
+        drop(state);
+        drop(former);
+        if drained { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    /// Ends everything at once: links close, pipes are lost, whoever waits is woken. What was sent and still fits into
+    /// the sockets goes out first.
+    pub(crate) fn close(&self) {
+        let links: Vec<Arc<Link>> = self.state.lock().links.iter().flatten().map(Arc::clone).collect();
+        for link in &links {
+            link.flush(self);
+        }
+        let mut state = self.state.lock();
+        let core = state.core.take();
+        let links: Vec<Arc<Link>> = state.links.drain(..).flatten().collect();
+        let seats: Vec<_> = state.seats.take_all().collect();
+        let joins = state.joins.close_all();
+        let draining = match std::mem::replace(&mut state.leaving, Leaving::Drained) {
+            Leaving::Draining(waker) => waker,
+            Leaving::No | Leaving::Drained => None,
+        };
+        drop(state);
+        for link in &links {
+            link.close();
+        }
+        drop(core);
+        for mut seat in seats {
+            seat.waits.take_all().into_iter().for_each(Waker::wake);
+        }
+        joins.into_iter().chain(draining).for_each(Waker::wake);
+    }
+}
+
+impl State {
+    /// Says why nothing can be done with an end that has no seat: this side gave it up, or the node is closed.
+    fn gone(&self) -> CloseReason {
+        if self.core.is_some() { CloseReason::default() } else { CloseReason::Lost(Loss::Node) }
+    }
+
+    /// The core, while the application may begin something new.
+    fn open_core(&mut self) -> Option<&mut Core> {
+        match self.leaving {
+            Leaving::No => self.core.as_mut(),
+            Leaving::Draining(_) | Leaving::Drained => None,
+        }
+    }
+
+    fn link(&self, id: LinkId) -> Option<&Arc<Link>> {
+        self.links.get(id.index())?.as_ref().filter(|link| link.id() == id)
+    }
+
+    /// Turns a port that arrived into a pipe of the application's.
+    fn adopt(&mut self, port: mage_proto::Port) -> Option<MessagePipe> {
+        let end = self.seats.insert(port);
+        let backend = self.me.upgrade()?;
+        Some(MessagePipe::from_end(backend, end))
+    }
+
+    /// Drains the core's outputs into what has to be done after the lock.
+    fn collect(&mut self, effects: &mut Effects) {
+        while let Some(output) = self.core.as_mut().and_then(Core::poll_output) {
+            self.translate(output, effects);
+        }
+    }
+
+    fn translate(&mut self, output: Output<OwnedFd>, effects: &mut Effects) {
+        match output {
+            Output::Readable(port) => {
+                let reader = self.seats.of(port).and_then(|seat| seat.waits.take_reader());
+                effects.extend(reader.map(Effect::Wake));
+            }
+            Output::LinkReady { link } => effects.extend(self.link(link).map(Arc::clone).map(Effect::Flush)),
+            Output::Writable(port) => {
+                let writers = self.seats.of(port).map(|seat| seat.waits.take_writers()).unwrap_or_default();
+                effects.extend(writers.into_iter().map(Effect::Wake));
+            }
+            Output::Ended { port, reason: _ } => {
+                let all = self.seats.of(port).map(|seat| seat.waits.take_all()).unwrap_or_default();
+                effects.extend(all.into_iter().map(Effect::Wake));
+            }
+            Output::OpenLink { link, handle } => effects.push(Effect::Open(self.insert_link(link, handle))),
+            Output::CloseLink { link } => effects.extend(self.remove_link(link).map(Effect::Close)),
+            Output::CreateSocketPair { tag } => effects.push(Effect::CreateSocketPair(tag)),
+            Output::InitialPort { link, index, port } => {
+                let unwanted = self.adopt(port).and_then(|pipe| self.joins.initial_pipe(link, index, pipe));
+                effects.extend(unwanted.map(|pipe| Effect::Drop(Dropped::Pipe(pipe))));
+            }
+            Output::Accepted { link } => effects.extend(self.joins.accepted(link).map(Effect::Wake)),
+            Output::AcceptFailed { link, reason } | Output::InviteFailed { link, reason } => {
+                effects.extend(self.joins.failed(link, reason).map(Effect::Wake));
+            }
+            Output::Invited { link, node } => effects.extend(self.joins.invited(link, node).map(Effect::Wake)),
+            Output::NodeLost { node, after_bye } => effects.tell(NodeEvent::NodeLost { node, after_bye }),
+            Output::BadPeer { link: _, node, violation } => effects.tell(NodeEvent::BadPeer { node, violation }),
+            Output::BadRoute { port: _, via, error } => effects.tell(NodeEvent::BadRoute { via, error }),
+            Output::BrokerLost => effects.tell(NodeEvent::BrokerLost),
+            Output::Drained => {
+                if let Leaving::Draining(Some(waker)) = std::mem::replace(&mut self.leaving, Leaving::Drained) {
+                    effects.push(Effect::Wake(waker));
+                }
+            }
+            Output::Discard(discard) => effects.push(Effect::Drop(Dropped::Discard(Box::new(discard)))),
+            // The core may learn to want more; a driver of this version has no answer to it.
+            _ => {}
+        }
+    }
+
+    fn insert_link(&mut self, id: LinkId, handle: OwnedFd) -> Arc<Link> {
+        let link = Arc::new(Link::new(id, self.me.clone(), handle));
+        let index = id.index();
+        if self.links.len() <= index {
+            self.links.resize_with(index + 1, || None);
+        }
+        if let Some(place) = self.links.get_mut(index) {
+            // The former tenant, if any, ended before: the core says CloseLink before it uses a place again.
+            *place = Some(Arc::clone(&link));
+        }
+        link
+    }
+
+    fn remove_link(&mut self, id: LinkId) -> Option<Arc<Link>> {
+        let place = self.links.get_mut(id.index())?;
+        if place.as_ref().is_some_and(|link| link.id() == id) { place.take() } else { None }
+    }
+}
+
+impl fmt::Debug for Driver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = self.state.lock();
+        let (ends, links) = (state.seats.len(), state.links.iter().flatten().count());
+        drop(state);
+        f.debug_struct("Node").field("ends", &ends).field("links", &links).finish_non_exhaustive()
+    }
+}

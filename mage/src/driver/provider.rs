@@ -1,0 +1,298 @@
+//! What the bindings call: the node as a [`Backend`].
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Instant;
+
+use smallvec::SmallVec;
+
+use super::effect::{Dropped, Effect, Effects};
+use super::flush::flush_before_sleep;
+use super::seat::{For, GONE, Seat, Waits};
+use super::{Core, Driver, State};
+use crate::adapter::{BoxFuture, WouldDeadlock};
+use crate::backend::{Backend, End, MergeError};
+use crate::pipe::{CloseReason, Message, MessagePipe, SendErrorKind};
+
+type CoreMessage = mage_proto::Message<std::os::fd::OwnedFd>;
+/// Seats whose ports are on their way into a message.
+type Packed = SmallVec<[(End, Waits); 2]>;
+
+impl Driver {
+    fn owns(&self, pipe: &MessagePipe) -> bool {
+        std::ptr::addr_eq(Arc::as_ptr(pipe.backend()), self)
+    }
+
+    /// Asks `ready` under the lock; registers a clone of `waker` when it says that it is not yet time. The clone is made
+    /// outside the lock, so a first refusal is followed by a second look.
+    fn wait_for<T>(
+        &self,
+        end: End,
+        what: For,
+        waker: Option<&Waker>,
+        mut ready: impl FnMut(&mut State, &mut Effects) -> Option<T>,
+    ) -> Poll<T> {
+        let mut clone = None;
+        loop {
+            let (found, effects) = self.enter(|state, effects| {
+                if let Some(value) = ready(state, effects) {
+                    return Some(Poll::Ready(value));
+                }
+                let (Some(waker), Some(seat)) = (waker, state.seats.get_mut(end)) else { return Some(Poll::Pending) };
+                if seat.waits.knows(what, waker) {
+                    return Some(Poll::Pending);
+                }
+                let registered = seat.waits.register(what, clone.take()?);
+                effects.push(Effect::Drop(Dropped::Waker(registered.replaced)));
+                effects.extend(registered.crowd.into_iter().map(Effect::Wake));
+                Some(Poll::Pending)
+            });
+            self.perform(effects);
+            match found {
+                Some(poll) => return poll,
+                None => clone = waker.cloned(),
+            }
+        }
+    }
+}
+
+impl State {
+    fn send(&mut self, end: End, message: Message, effects: &mut Effects) -> Result<(), (SendErrorKind, Message)> {
+        let Message { payload, pipes, handles } = message;
+        if pipes.is_empty() {
+            let unsent = match (&mut self.core, self.seats.get(end)) {
+                (Some(core), Some(seat)) => core.send(&seat.port, CoreMessage { payload, cargo: Vec::new(), handles }),
+                (_, _) => {
+                    let reason = SendErrorKind::Closed(self.gone());
+                    return Err((reason, Message { payload, pipes, handles }));
+                }
+            };
+            return unsent.map_err(|error| {
+                let mage_proto::Message { payload, cargo: _, handles } = error.message;
+                (kind(error.kind), Message { payload, pipes, handles })
+            });
+        }
+        self.send_cargo(end, Message { payload, pipes, handles }, effects)
+    }
+
+    fn send_cargo(
+        &mut self,
+        end: End,
+        message: Message,
+        effects: &mut Effects,
+    ) -> Result<(), (SendErrorKind, Message)> {
+        if message.pipes.iter().any(|pipe| pipe.end() == end) {
+            return Err((SendErrorKind::OwnPipe, message));
+        }
+        if message.pipes.iter().any(|pipe| self.seats.get(pipe.end()).is_none()) {
+            return Err((SendErrorKind::Foreign, message));
+        }
+        let (Some(core), Some(port)) = (&mut self.core, self.seats.take(end)) else {
+            return Err((SendErrorKind::Closed(self.gone()), message));
+        };
+        let Message { payload, pipes, handles } = message;
+        let mut packed = Packed::new();
+        let mut cargo = Vec::with_capacity(pipes.len());
+        for pipe in &pipes {
+            if let Some(Seat { port, waits }) = self.seats.take(pipe.end()) {
+                packed.push((pipe.end(), waits));
+                cargo.push(port);
+            }
+        }
+        let sent = core.send(&port.port, CoreMessage { payload, cargo, handles });
+        self.seats.put_back(end, port);
+        match sent {
+            Ok(()) => {
+                for (_, mut waits) in packed {
+                    effects.extend(waits.take_all().into_iter().map(Effect::Wake));
+                }
+                // Their ends are gone, so that dropping them closes nothing; but it is done outside the lock.
+                effects.extend(pipes.into_iter().map(|pipe| Effect::Drop(Dropped::Pipe(pipe))));
+                Ok(())
+            }
+            Err(error) => {
+                let mage_proto::Message { payload, cargo, handles } = error.message;
+                for (port, (end, waits)) in cargo.into_iter().zip(packed) {
+                    self.seats.put_back(end, Seat { port, waits });
+                }
+                Err((kind(error.kind), Message { payload, pipes, handles }))
+            }
+        }
+    }
+
+    /// Moves messages to the back of `into`; `None` when there are none yet.
+    fn receive(&mut self, end: End, max: usize, into: &mut VecDeque<Message>) -> Option<Result<(), CloseReason>> {
+        let mut taken = 0;
+        while taken < max {
+            let (Some(core), Some(seat)) = (&mut self.core, self.seats.get(end)) else {
+                return Some(Err(self.gone()));
+            };
+            match core.receive(&seat.port) {
+                Ok(Some(mage_proto::Message { payload, cargo, handles })) => {
+                    let pipes = cargo.into_iter().filter_map(|port| self.adopt(port)).collect();
+                    into.push_back(Message { payload, pipes, handles });
+                    taken += 1;
+                }
+                Ok(None) => break,
+                Err(reason) if taken == 0 => return Some(Err(reason)),
+                Err(_) => break,
+            }
+        }
+        (taken > 0).then_some(Ok(()))
+    }
+
+    fn create_pipe(&mut self) -> (End, End) {
+        let Some((a, b)) = self.open_core().map(Core::create_pipe) else { return (GONE, GONE) };
+        (self.seats.insert(a), self.seats.insert(b))
+    }
+
+    fn merge(&mut self, a: End, b: End, effects: &mut Effects) -> Result<(), MergeError> {
+        if self.seats.get(a).is_none() || self.seats.get(b).is_none() {
+            // As if the end that is gone had been closed just after.
+            self.close(a, 0, "", effects);
+            self.close(b, 0, "", effects);
+            return Ok(());
+        }
+        let (Some(core), Some(one), Some(other)) = (&mut self.core, self.seats.take(a), self.seats.take(b)) else {
+            return Ok(());
+        };
+        let (Seat { port: one, waits: mut at_one }, Seat { port: other, waits: mut at_other }) = (one, other);
+        match core.merge(one, other) {
+            Ok(()) => {
+                effects.extend(at_one.take_all().into_iter().chain(at_other.take_all()).map(Effect::Wake));
+                Ok(())
+            }
+            Err((error, one, other)) => {
+                self.seats.put_back(a, Seat { port: one, waits: at_one });
+                self.seats.put_back(b, Seat { port: other, waits: at_other });
+                Err(merge_error(error))
+            }
+        }
+    }
+
+    fn close(&mut self, end: End, code: u32, text: &str, effects: &mut Effects) {
+        let Some(Seat { port, mut waits }) = self.seats.take(end) else { return };
+        effects.extend(waits.take_all().into_iter().map(Effect::Wake));
+        if let Some(core) = &mut self.core {
+            core.close(port, code, text);
+        }
+    }
+
+    fn ended(&self, end: End) -> Option<CloseReason> {
+        match (&self.core, self.seats.get(end)) {
+            (Some(core), Some(seat)) => core.ended(&seat.port).cloned(),
+            (_, _) => Some(self.gone()),
+        }
+    }
+
+    fn is_writable(&self, end: End) -> bool {
+        match (&self.core, self.seats.get(end)) {
+            (Some(core), Some(seat)) => core.is_writable(&seat.port),
+            (_, _) => false,
+        }
+    }
+}
+
+impl Backend for Driver {
+    fn create_pipe(&self) -> (End, End) {
+        let (ends, effects) = self.enter(|state, _| state.create_pipe());
+        self.perform(effects);
+        ends
+    }
+
+    fn send(&self, end: End, message: Message) -> Result<(), (SendErrorKind, Message)> {
+        if !message.pipes.iter().all(|pipe| self.owns(pipe)) {
+            return Err((SendErrorKind::Foreign, message));
+        }
+        let (sent, effects) = self.enter(|state, effects| state.send(end, message, effects));
+        self.perform_sent(effects);
+        sent
+    }
+
+    fn receive(
+        &self,
+        end: End,
+        max: usize,
+        into: &mut VecDeque<Message>,
+        waker: Option<&Waker>,
+    ) -> Poll<Result<(), CloseReason>> {
+        self.wait_for(end, For::Reading, waker, |state, _| state.receive(end, max, into))
+    }
+
+    fn poll_writable(&self, end: End, waker: Option<&Waker>) -> Poll<Result<(), CloseReason>> {
+        self.wait_for(end, For::Writing, waker, |state, _| match state.ended(end) {
+            Some(reason) => Some(Err(reason)),
+            None => state.is_writable(end).then_some(Ok(())),
+        })
+    }
+
+    fn poll_closed(&self, end: End, waker: Option<&Waker>) -> Poll<CloseReason> {
+        self.wait_for(end, For::Closing, waker, |state, _| state.ended(end))
+    }
+
+    fn merge(&self, a: End, b: End) -> Result<(), MergeError> {
+        let (merged, effects) = self.enter(|state, effects| state.merge(a, b, effects));
+        self.perform_sent(effects);
+        merged
+    }
+
+    fn close(&self, end: End, code: u32, text: &str) {
+        let ((), effects) = self.enter(|state, effects| state.close(end, code, text, effects));
+        self.perform_sent(effects);
+    }
+
+    fn block_on(&self, future: Pin<&mut dyn Future<Output = ()>>) -> Result<(), WouldDeadlock> {
+        flush_before_sleep();
+        self.adapter.block_on(pin!(Flushing(future)))
+    }
+
+    fn spawn(&self, future: BoxFuture<()>) {
+        self.adapter.spawn(future);
+    }
+
+    fn sleep_until(&self, deadline: Instant) -> BoxFuture<()> {
+        self.adapter.sleep_until(deadline)
+    }
+}
+
+/// Writes what the future queued each time that its thread is about to sleep for it.
+struct Flushing<'a>(Pin<&'a mut dyn Future<Output = ()>>);
+
+impl Future for Flushing<'_> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let polled = self.0.as_mut().poll(cx);
+        if polled.is_pending() {
+            flush_before_sleep();
+        }
+        polled
+    }
+}
+
+fn kind(kind: mage_proto::SendErrorKind) -> SendErrorKind {
+    use mage_proto::SendErrorKind as Kind;
+    match kind {
+        Kind::Closed(reason) => SendErrorKind::Closed(reason),
+        Kind::Full => SendErrorKind::Full,
+        Kind::TooLarge { size, limit } => SendErrorKind::TooLarge { size, limit },
+        Kind::TooManyAttachments { .. } => SendErrorKind::TooManyAttachments,
+        Kind::OwnPipe => SendErrorKind::OwnPipe,
+        Kind::BadPort => SendErrorKind::Foreign,
+        // Whatever a later core refuses, the message stays with its sender.
+        _ => SendErrorKind::Foreign,
+    }
+}
+
+fn merge_error(error: mage_proto::MergeError) -> MergeError {
+    use mage_proto::MergeError as Error;
+    match error {
+        Error::WindowsDiffer => MergeError::WindowsDiffer,
+        Error::Ended => MergeError::Ended,
+        Error::BadPort => MergeError::Foreign,
+        _ => MergeError::Foreign,
+    }
+}
