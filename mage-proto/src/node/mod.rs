@@ -39,7 +39,7 @@ use crate::message::{Data, PortId};
 use crate::name::{Address, NameSource, NodeName, PortName, node_name};
 use crate::outbox::{Outbox, Transmit};
 use crate::output::{Discard, Output};
-use crate::port::table::{Keys, Ports};
+use crate::port::table::{Keys, Ports, draw_keys};
 use introduction::Role;
 
 pub use introduction::SocketPairError;
@@ -133,16 +133,16 @@ impl<H, S: NameSource> Node<H, S> {
     /// accepting one.
     pub fn new(mut names: S, limits: Limits) -> Self {
         let name = node_name(&mut names);
-        let keys = Keys::draw(&mut names);
+        let keys = draw_keys(&mut names);
         Self {
             name,
             names,
             limits,
             role: Role::Undecided,
-            ports: Ports::new(keys),
+            ports: Ports::new(keys.clone()),
             links: Slab::new(),
             link_serial: 0,
-            nodes: HashMap::with_hasher(keys),
+            nodes: HashMap::with_hasher(keys.clone()),
             lost: Lost { order: VecDeque::new(), names: HashMap::with_hasher(keys) },
             work: VecDeque::new(),
             outputs: VecDeque::new(),

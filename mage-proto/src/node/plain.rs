@@ -25,7 +25,9 @@ impl<H, S: NameSource> Node<H, S> {
     #[inline]
     pub(super) fn send_plain(&mut self, from: PortName, dest: Address, message: Message<H>, cost: u32, starved: bool) {
         let Message { payload, handles, .. } = message;
-        if let Some(Reach::Linked(link)) = self.nodes.get(&dest.node) {
+        if dest.node != self.name
+            && let Some(Reach::Linked(link)) = self.nodes.get(&dest.node)
+        {
             let id = *link;
             let Some(link) = self.links.get_mut(id.index()) else { return };
             let attached = u16::try_from(handles.len()).unwrap_or(u16::MAX);

@@ -3,10 +3,7 @@
 //! Names are looked up in a table keyed against flooding (the name of a moved port is chosen by another node); nothing
 //! ever iterates in the order of that table.
 
-use core::hash::BuildHasher;
-
 use hashbrown::HashTable;
-use siphasher::sip::SipHasher13;
 use slab::Slab;
 
 use super::{Detached, Entry, Port};
@@ -21,27 +18,14 @@ pub(crate) struct Ports<H> {
     keys: Keys,
 }
 
-/// The secret of this node's tables.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Keys {
-    a: u64,
-    b: u64,
-}
+/// Hashes with a secret of this node's own.
+pub(crate) type Keys = ahash::RandomState;
 
-impl Keys {
-    pub(crate) fn draw(source: &mut impl NameSource) -> Self {
-        let bits = source.next_name();
-        let low = u64::try_from(bits & u128::from(u64::MAX)).unwrap_or_default();
-        Self { a: low, b: u64::try_from(bits >> 64).unwrap_or_default() }
-    }
-}
-
-impl BuildHasher for Keys {
-    type Hasher = SipHasher13;
-    #[inline]
-    fn build_hasher(&self) -> SipHasher13 {
-        SipHasher13::new_with_keys(self.a, self.b)
-    }
+/// Draws the secret of a node's tables.
+pub(crate) fn draw_keys(source: &mut impl NameSource) -> Keys {
+    let (one, other) = (source.next_name(), source.next_name());
+    let low = |bits: u128| u64::try_from(bits & u128::from(u64::MAX)).unwrap_or_default();
+    Keys::with_seeds(low(one), low(one >> 64), low(other), low(other >> 64))
 }
 
 #[inline]
@@ -64,7 +48,7 @@ impl<H> Ports<H> {
 
     fn publish(&mut self, name: PortName, place: u32) {
         let hash = self.keys.hash_one(name);
-        let (entries, keys) = (&self.entries, self.keys);
+        let (entries, keys) = (&self.entries, &self.keys);
         self.names.insert_unique(hash, place, |&other| name_at(entries, other).map_or(0, |name| keys.hash_one(name)));
     }
 
