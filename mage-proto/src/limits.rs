@@ -17,45 +17,45 @@ pub struct Window {
 /// machine.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Limits {
-    /// The longest frame in bytes, head included [256 KiB]; announced to the other side. Longer messages travel as
+    /// The longest frame in bytes, head included (256 KiB); announced to the other side. Longer messages travel as
     /// several frames. At least 32 KiB.
     pub max_frame: u32,
-    /// The longest payload of a message in bytes [64 MiB], at most 4 GiB less 64 KiB.
+    /// The longest payload of a message in bytes (64 MiB), at most 4 GiB less 64 KiB.
     pub max_message: u32,
-    /// The window of the pipes made here [1 MiB, 1,024 messages].
+    /// The window of the pipes made here (1 MiB, 1,024 messages).
     pub window: Window,
-    /// The largest window that another node may ask this one to honour [64 MiB, 1,048,576 messages].
+    /// The largest window that another node may ask this one to honour (64 MiB, 1,048,576 messages).
     pub max_window: Window,
-    /// The most ports in one message [128], at most 240.
+    /// The most ports in one message (128), at most 240.
     pub cargo: u16,
-    /// The most handles in one message [64]. A sender honours its own; a receiver refuses frames above this.
+    /// The most handles in one message (64). A sender honours its own; a receiver refuses frames above this.
     pub handles: u16,
-    /// The most ports that one link may have put here [16,384]; above it, ports are accepted and closed.
+    /// The most ports that one link may have put here (16,384); above it, ports are accepted and closed.
     pub ports_per_link: u32,
-    /// The most unentitled senders of one node that one port listens to [8].
+    /// The most unentitled senders of one node that one port listens to (8).
     pub pended_senders: u16,
-    /// The most events other than messages that may be pended at one port for one sending node [1,024].
+    /// The most events other than messages that may be pended at one port for one sending node (1,024).
     pub pended_controls: u16,
-    /// The most payload in bytes that one link may have pended in all [16 MiB].
+    /// The most payload in bytes that one link may have pended in all (16 MiB).
     pub link_pended_bytes: u64,
-    /// The most payload in bytes that one link may have unread, pended and half-assembled here [128 MiB].
+    /// The most payload in bytes that one link may have unread, pended and half-assembled here (128 MiB).
     pub link_bytes: u64,
-    /// The most payload in bytes that this node queues towards one link on behalf of one proxy [8 MiB], besides the
+    /// The most payload in bytes that this node queues towards one link on behalf of one proxy (8 MiB), besides the
     /// message in transmission.
     pub origin_bytes: u64,
-    /// How often a port's neighbours may be changed without any message, close or credit between [1,024].
+    /// How often a port's neighbours may be changed without any message, close or credit between (1,024).
     pub reroutes: u16,
-    /// How many lost nodes are remembered [4,096], the oldest forgotten first.
+    /// How many lost nodes are remembered (4,096), the oldest forgotten first.
     pub lost_nodes: u32,
-    /// How many introductions a member has under way at the broker [64]; more wait here.
+    /// How many introductions a member has under way at the broker (64); more wait here.
     pub seeks: u16,
-    /// How many introductions the broker works on for one member [256]; more are answered with a refusal.
+    /// How many introductions the broker works on for one member (256); more are answered with a refusal.
     pub seeks_per_member: u16,
-    /// How many nodes that one link named may be unresolved at once [32]; ports that name more fail without asking.
+    /// How many nodes that one link named may be unresolved at once (32); ports that name more fail without asking.
     pub unresolved_per_link: u16,
-    /// How many living nodes one member may have referred to the broker [64].
+    /// How many living nodes one member may have referred to the broker (64).
     pub referrals: u16,
-    /// How often an introduction is tried again when a socket could not be made or did not arrive [3].
+    /// How often an introduction is tried again when a socket could not be made or did not arrive (3).
     pub meet_attempts: u8,
 }
 
