@@ -3,7 +3,7 @@
 //! The checker builds it; the generator (`generate::file(&Model, FileId) -> String`, the text of one file's Rust) and
 //! `magen breaking` read it. What must hold, because the checker saw to it:
 //!
-//! - every [`ItemRef`] leads to an item of the kind that the type says; files stand after the files that they import;
+//! - every [`ItemRef`] leads to an item of the kind that the type says;
 //! - the Rust names of one scope differ from one another, also from the [`Companion`] types of its interfaces;
 //! - method ids differ within an interface; the numbers of enumerators differ within an enum;
 //! - no struct or union contains itself except through an optional, an array, a map or a pending endpoint;
@@ -21,7 +21,7 @@ use crate::types::{HandleKind, Scalar};
 /// Everything that was compiled together.
 #[derive(Debug, Clone, Default)]
 pub struct Model {
-    /// The files, imports before importers. `FileId(n)` is the n-th.
+    /// The files in the order in which they were found. `FileId(n)` is the n-th.
     pub files: Vec<File>,
     /// The files that were asked for, in the order asked; the others are only imported.
     pub roots: Vec<FileId>,

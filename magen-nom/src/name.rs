@@ -125,10 +125,14 @@ pub fn escape(name: String) -> String {
     }
 }
 
+/// The name of a method that the user chose for Rust: clear of keywords and of the methods of well-known traits.
+pub fn method_as_is(name: &str) -> String {
+    if WELL_KNOWN.contains(&name) { format!("{name}_") } else { escape(name.to_owned()) }
+}
+
 /// The name of a method: snake case, clear of keywords and of the methods of well-known traits.
 pub fn method(name: &str) -> String {
-    let name = snake(name);
-    if WELL_KNOWN.contains(&name.as_str()) { format!("{name}_") } else { escape(name) }
+    method_as_is(&snake(name))
 }
 
 /// A name for something that is generated among what the user named: `wanted`, or `wanted_`, `wanted__`, … if taken.
