@@ -9,13 +9,13 @@
 //! A refusal is told to both, because both ends of a route must fail; it counts as the loss of the node. The broker
 //! introduces a pair once: two links between the same nodes would not keep the order of events.
 
-use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 
 use super::receive::Refusal;
+use super::role::{Member, NOT_BROKER, Pair, Role, pair};
 use super::{Node, Reach};
 use crate::control::Control;
-use crate::link::{Admission, Link, LinkId, LinkState};
+use crate::link::{Admission, LinkId, LinkState};
 use crate::name::{NameSource, NodeName};
 use crate::outbox::Outbox;
 use crate::output::{Discard, JoinError, Output};
@@ -24,53 +24,6 @@ use crate::output::{Discard, JoinError, Output};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("no pair of sockets could be made")]
 pub struct SocketPairError;
-
-/// What this node is in its network, fixed by the first invitation that it sends or accepts.
-#[derive(Debug, Clone)]
-pub(super) enum Role {
-    Undecided,
-    Broker(Broker),
-    Joining,
-    Member(Member),
-}
-
-/// What the broker keeps.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Broker {
-    /// Every pair that was introduced, or was linked from the beginning, and how many sockets it took.
-    pairs: BTreeMap<Pair, u8>,
-    /// Socket pairs that the driver was asked for, and who sought.
-    making: BTreeMap<u64, (NodeName, Pair)>,
-    forbidden: BTreeSet<Pair>,
-    /// Whom each member has referred and who is still alive.
-    referred: BTreeMap<NodeName, BTreeSet<NodeName>>,
-    next_tag: u64,
-}
-
-/// Two nodes, the lesser name first.
-type Pair = (NodeName, NodeName);
-
-fn pair(a: NodeName, b: NodeName) -> Pair {
-    if a < b { (a, b) } else { (b, a) }
-}
-
-/// What a member keeps.
-#[derive(Debug, Clone)]
-pub(super) struct Member {
-    /// `None` once it is lost.
-    pub(super) broker: Option<NodeName>,
-    /// Nodes that the broker was asked for and has not answered.
-    asked: BTreeSet<NodeName>,
-    /// Nodes to ask for next.
-    waiting: VecDeque<NodeName>,
-    next_id: u64,
-}
-
-impl Member {
-    pub(super) fn of(broker: NodeName) -> Self {
-        Self { broker: Some(broker), asked: BTreeSet::new(), waiting: VecDeque::new(), next_id: 0 }
-    }
-}
 
 impl<H, S: NameSource> Node<H, S> {
     /// Forbids that the broker introduces `a` and `b` from now on. Nothing happens on a node that is no broker.
@@ -92,7 +45,7 @@ impl<H, S: NameSource> Node<H, S> {
         self.run();
     }
 
-    fn discard_sockets(&mut self, sockets: Result<(H, H), SocketPairError>) {
+    pub(super) fn discard_sockets(&mut self, sockets: Result<(H, H), SocketPairError>) {
         if let Ok((one, other)) = sockets {
             self.output(Output::Discard(Discard::Handles(alloc::vec![one, other])));
         }
@@ -172,109 +125,6 @@ impl<H, S: NameSource> Node<H, S> {
         }
         self.seek_waiting();
         self.refer_waiting();
-    }
-
-    /// Asks for a pair of sockets for each invitee that the broker has to admit.
-    pub(super) fn refer_waiting(&mut self) {
-        let Role::Member(Member { broker: Some(broker), next_id, .. }) = &mut self.role else { return };
-        if !matches!(self.nodes.get(broker), Some(Reach::Linked(_))) {
-            return;
-        }
-        let mut tags = Vec::new();
-        for (_, link) in &mut self.links {
-            if let LinkState::Inviting(inviting) = &mut link.state
-                && let Admission::Waiting = inviting.admission
-            {
-                *next_id = next_id.wrapping_add(1);
-                inviting.admission = Admission::NoSockets { tag: *next_id };
-                tags.push(*next_id);
-            }
-        }
-        for tag in tags {
-            self.output(Output::CreateSocketPair { tag });
-        }
-    }
-
-    /// The sockets for an invitee and the broker are there.
-    fn refer(&mut self, tag: u64, sockets: Result<(H, H), SocketPairError>) {
-        let wants = |admission: &Admission<H>| match admission {
-            Admission::NoSockets { tag: wanted } => *wanted == tag,
-            Admission::Ours | Admission::Waiting | Admission::Asked { .. } | Admission::Admitted { .. } => false,
-        };
-        let Some(link) = self.find_invitation(wants) else { return self.discard_sockets(sockets) };
-        let Role::Member(Member { broker: Some(broker), .. }) = &self.role else {
-            return self.discard_sockets(sockets);
-        };
-        let broker = *broker;
-        let Ok((theirs, invitees)) = sockets else { return self.drop_link(link, JoinError::NoSocket) };
-        self.set_admission(link, Admission::Asked { id: tag, handle: invitees });
-        self.send_control(broker, &Control::Refer { id: tag }, Some(theirs));
-    }
-
-    fn find_invitation(&self, wanted: impl Fn(&Admission<H>) -> bool) -> Option<LinkId> {
-        self.links.iter().find_map(|(index, link)| match &link.state {
-            LinkState::Inviting(inviting) if wanted(&inviting.admission) => {
-                Some(LinkId { index: u32::try_from(index).unwrap_or(u32::MAX), serial: link.serial })
-            }
-            LinkState::Inviting(_)
-            | LinkState::Accepting
-            | LinkState::Greeted { .. }
-            | LinkState::ToBroker { .. }
-            | LinkState::Referred { .. }
-            | LinkState::Introduced { .. }
-            | LinkState::Up { .. }
-            | LinkState::Leaving { .. } => None,
-        })
-    }
-
-    /// Replaces how far the admission of an invitee has come; returns what it was.
-    fn set_admission(&mut self, link: LinkId, admission: Admission<H>) -> Option<Admission<H>> {
-        match self.link_mut(link) {
-            Some(Link { state: LinkState::Inviting(inviting), .. }) => {
-                Some(core::mem::replace(&mut inviting.admission, admission))
-            }
-            Some(_) | None => None,
-        }
-    }
-
-    /// A member has invited somebody: the broker gives it a name and a link.
-    pub(super) fn handle_refer(&mut self, link: LinkId, id: u64, handle: H) -> Result<(), Refusal> {
-        let member = self.member_of(link)?;
-        let most = usize::from(self.limits.referrals);
-        let fresh = crate::name::node_name(&mut self.names);
-        let Role::Broker(broker) = &mut self.role else { return Err(NOT_BROKER) };
-        let referred = broker.referred.entry(member).or_default();
-        if referred.len() >= most {
-            self.output(Output::Discard(Discard::Handle(handle)));
-            self.send_control(member, &Control::ReferNo { id }, None);
-            return Ok(());
-        }
-        referred.insert(fresh);
-        broker.pairs.insert(pair(member, fresh), 0);
-        self.nodes.insert(fresh, Reach::Sought { outbox: Outbox::new(), named_by: None });
-        self.open_link(LinkState::Referred { node: fresh }, handle);
-        self.send_control(member, &Control::ReferOk { id, node: fresh }, None);
-        Ok(())
-    }
-
-    /// The broker has admitted our invitee. (The invitee may have died meanwhile; then nobody waits for it.)
-    pub(super) fn handle_refer_ok(&mut self, link: LinkId, id: u64, node: NodeName) -> Result<(), Refusal> {
-        let broker = self.broker_of(link)?;
-        let Some(invitation) = self.find_invitation(asked(id)) else { return Ok(()) };
-        if let Some(Admission::Asked { handle, .. }) = self.set_admission(invitation, Admission::Waiting) {
-            self.set_admission(invitation, Admission::Admitted { node, broker, handle });
-            self.try_welcome(invitation);
-        }
-        Ok(())
-    }
-
-    /// The broker does not want our invitee.
-    pub(super) fn handle_refer_no(&mut self, link: LinkId, id: u64) -> Result<(), Refusal> {
-        self.broker_of(link)?;
-        if let Some(invitation) = self.find_invitation(asked(id)) {
-            self.drop_link(invitation, JoinError::Refused);
-        }
-        Ok(())
     }
 
     /// A member wants to meet another.
@@ -491,33 +341,5 @@ impl<H, S: NameSource> Node<H, S> {
         while let Some(invitation) = self.find_invitation(unadmitted) {
             self.drop_link(invitation, JoinError::Refused);
         }
-    }
-
-    /// The member at the other end of a link, this node being the broker.
-    fn member_of(&self, link: LinkId) -> Result<NodeName, Refusal> {
-        match &self.role {
-            Role::Broker(_) => self.node_of(link).ok_or(Refusal::OutOfPlace("the two nodes have not met yet")),
-            Role::Undecided | Role::Joining | Role::Member(_) => Err(NOT_BROKER),
-        }
-    }
-
-    /// The broker, if it is at the other end of a link.
-    fn broker_of(&self, link: LinkId) -> Result<NodeName, Refusal> {
-        match &self.role {
-            Role::Member(Member { broker: Some(broker), .. }) if self.node_of(link) == Some(*broker) => Ok(*broker),
-            Role::Undecided | Role::Broker(_) | Role::Joining | Role::Member(_) => {
-                Err(Refusal::OutOfPlace("only the broker says this"))
-            }
-        }
-    }
-}
-
-const NOT_BROKER: Refusal = Refusal::OutOfPlace("this node is no broker");
-
-/// Whether an admission is the one that the broker was asked for under `id`.
-fn asked<H>(id: u64) -> impl Fn(&Admission<H>) -> bool {
-    move |admission| match admission {
-        Admission::Asked { id: asked, .. } => *asked == id,
-        Admission::Ours | Admission::Waiting | Admission::NoSockets { .. } | Admission::Admitted { .. } => false,
     }
 }

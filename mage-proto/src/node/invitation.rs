@@ -14,8 +14,8 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use super::introduction::{Member, Role};
 use super::receive::Refusal;
+use super::role::{Member, Role};
 use super::{Node, Reach};
 use crate::close::Loss;
 use crate::control::{Control, Greet, Welcome};
