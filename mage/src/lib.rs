@@ -2,5 +2,13 @@
 
 pub mod adapter;
 pub mod backend;
+mod driver;
 pub mod memory;
+mod names;
+pub mod node;
 pub mod pipe;
+mod socket;
+mod sync;
+
+pub use node::Node;
+pub use pipe::MessagePipe;

@@ -1,1 +1,3 @@
 //! What needs more than one crate of Mage: the simulator, real processes, conformance of adapters.
+
+pub mod children;
