@@ -41,8 +41,6 @@ impl<H, S: NameSource> Node<H, S> {
                 self.charge_arrival(via, bytes, id, from);
             }
             Err((data, error)) => {
-                // It was not charged yet.
-                self.hold(&data);
                 self.discard(data);
                 self.route_error(id, from, error);
             }

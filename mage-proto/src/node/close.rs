@@ -29,7 +29,7 @@ impl<H, S: NameSource> Node<H, S> {
                 CloseReason::Lost(_) => Closing::default(),
             };
             let queue = self.close_end(port.0, closing);
-            queue.into_iter().for_each(|data| self.discard(data));
+            queue.into_iter().for_each(|data| self.discard_held(data));
             self.run();
         }
     }
@@ -40,7 +40,7 @@ impl<H, S: NameSource> Node<H, S> {
         while let Some(id) = ports.pop() {
             for mut data in self.close_end(id, Closing::default()) {
                 ports.append(&mut data.cargo);
-                self.discard(data);
+                self.discard_held(data);
             }
         }
     }
@@ -49,9 +49,8 @@ impl<H, S: NameSource> Node<H, S> {
     fn close_end(&mut self, id: PortId, closing: Closing) -> VecDeque<Data<H>> {
         match self.ports.entry_mut(id) {
             Some(Entry::Detached(detached)) => {
-                let (queue, owner) = (core::mem::take(&mut detached.queue), detached.owner);
+                let queue = core::mem::take(&mut detached.queue);
                 self.ports.remove(id);
-                self.uncharge(owner);
                 queue
             }
             Some(Entry::Routed(port)) => {
@@ -77,7 +76,8 @@ impl<H, S: NameSource> Node<H, S> {
         let (name, outbound, holder) = (*name, active.outbound, active.holder);
         let queue = core::mem::take(&mut active.queue);
         let reason = CloseReason::Closed { code: closing.code, text: closing.text };
-        let detached = Detached { queue, reason: reason.clone(), holder, owner: None };
+        let window = active.credit.window;
+        let detached = Detached { queue, reason: reason.clone(), holder, window };
         let Some(mut port) = self.ports.detach(id, detached) else { return };
         if let Some(outbound) = outbound {
             self.emit(name, outbound, EventKind::Close(Closing::default()));

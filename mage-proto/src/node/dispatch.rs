@@ -13,7 +13,7 @@ use crate::message::PortId;
 use crate::name::{Address, NameSource, PortName};
 use crate::output::Output;
 use crate::port::pending::{Next, Pended, Pending};
-use crate::port::{Holder, Port, Proxy, State, Stub, StubWait, Told, Writer};
+use crate::port::{Entry, Holder, Port, Proxy, State, Stub, StubWait, Told, Writer};
 use crate::violation::RouteError;
 
 impl<H, S: NameSource> Node<H, S> {
@@ -49,9 +49,7 @@ impl<H, S: NameSource> Node<H, S> {
             }
             match next {
                 Next::Event(kind) => {
-                    if let EventKind::Data(data) = &kind {
-                        self.unhold(data);
-                    }
+                    self.unhold_event(&kind);
                     self.handle(id, writer, kind);
                 }
                 Next::Poisoned => self.route_error(id, writer, RouteError::Poisoned),
@@ -79,11 +77,29 @@ impl<H, S: NameSource> Node<H, S> {
         }
         match pended {
             Pended::Kept => {}
-            Pended::Poisoned(events) => events.into_iter().for_each(|event| self.drop_event(event)),
+            Pended::Poisoned(events) => events.into_iter().for_each(|event| self.drop_pended(event)),
         }
     }
 
-    /// Drops an event that was held in `pending`, closing its cargo.
+    /// Drops an event that waited in `pending`.
+    pub(super) fn drop_pended(&mut self, kind: EventKind<H>) {
+        self.unhold_event(&kind);
+        self.drop_event(kind);
+    }
+
+    fn unhold_event(&mut self, kind: &EventKind<H>) {
+        match kind {
+            EventKind::Data(data) => self.unhold(data),
+            EventKind::Close(_)
+            | EventKind::Handoff { .. }
+            | EventKind::Hello { .. }
+            | EventKind::End
+            | EventKind::Gone { .. }
+            | EventKind::Credit(_) => {}
+        }
+    }
+
+    /// Drops an event, closing its cargo.
     pub(super) fn drop_event(&mut self, kind: EventKind<H>) {
         match kind {
             EventKind::Data(data) => self.discard(data),
@@ -207,6 +223,7 @@ impl<H, S: NameSource> Node<H, S> {
         let Some(pending) = port.pending else { return };
         let dest = self.address(port.name);
         for (from, kind) in pending.into_events() {
+            self.unhold_event(&kind);
             self.unknown(dest, from, kind);
         }
     }
@@ -214,9 +231,8 @@ impl<H, S: NameSource> Node<H, S> {
     /// Takes a port away that the application does not hold.
     pub(super) fn remove(&mut self, id: PortId) {
         match self.ports.remove(id) {
-            Some(crate::port::Entry::Routed(port)) => self.retire(port),
-            Some(crate::port::Entry::Detached(detached)) => self.uncharge(detached.owner),
-            None => {}
+            Some(Entry::Routed(port)) => self.retire(port),
+            Some(Entry::Detached(_)) | None => {}
         }
     }
 

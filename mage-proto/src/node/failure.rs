@@ -39,12 +39,13 @@ impl<H, S: NameSource> Node<H, S> {
                 let queue = core::mem::take(&mut active.queue);
                 let partial = active.assembly.take().map(|assembly| assembly.into_data(true));
                 let reason = CloseReason::Lost(loss);
-                let detached = Detached { queue, reason: reason.clone(), holder, owner: None };
+                let window = active.credit.window;
+                let detached = Detached { queue, reason: reason.clone(), holder, window };
                 if let Some(port) = self.ports.detach(id, detached) {
                     self.signal(holder == Holder::Application, Output::Ended { port: id, reason });
                     self.retire(port);
                 }
-                partial.into_iter().for_each(|data| self.discard(data));
+                partial.into_iter().for_each(|data| self.discard_held(data));
             }
             State::Stub(_) => self.remove(id),
             State::Proxy(_) | State::Dead { .. } if writer_gone => self.remove(id),
@@ -54,7 +55,7 @@ impl<H, S: NameSource> Node<H, S> {
                 if port.pending.as_ref().is_some_and(|pending| pending.is_empty()) {
                     port.pending = None;
                 }
-                data.into_iter().for_each(|event| self.drop_event(event));
+                data.into_iter().for_each(|event| self.drop_pended(event));
             }
             State::Dead { .. } => {}
         }

@@ -70,10 +70,13 @@ impl<H, S: NameSource> Node<H, S> {
             link.ports = link.ports.saturating_add(1);
             link.ports > most
         });
+        if over {
+            self.fail(id, None, Loss::Limit);
+            return id;
+        }
         let Some(peer) = peer else { return id };
-        let lost = !self.need_link(peer.node, Some(from));
-        if lost || over {
-            self.fail(id, None, if over { Loss::Limit } else { Loss::Node });
+        if !self.need_link(peer.node, Some(from)) {
+            self.fail(id, None, Loss::Node);
             return id;
         }
         let me = self.address(name);

@@ -239,12 +239,17 @@ impl<H, S: NameSource> Node<H, S> {
 
     /// Lets go of a message that nobody will read: its cargo is closed, the rest goes to the driver to be dropped.
     fn discard(&mut self, mut data: Data<H>) {
-        self.unhold(&data);
         let cargo = core::mem::take(&mut data.cargo);
         if !data.handles.is_empty() || data.payload.is_shared() {
             self.output(Output::Discard(Discard::Message(data.into_message())));
         }
         self.close_quietly(cargo);
+    }
+
+    /// Lets go of a message that waited here.
+    fn discard_held(&mut self, data: Data<H>) {
+        self.unhold(&data);
+        self.discard(data);
     }
 
     /// Charges the link that brought `data` for as long as it waits here.

@@ -124,8 +124,9 @@ impl<H, S: NameSource> Node<H, S> {
     fn convert_detached(&mut self, id: PortId, target: Address, followers: &mut Vec<Leaving<H>>) -> Descriptor {
         // Its own name may still be that of a stub here, so what follows comes from a name that nobody has.
         let writer = port_name(&mut self.names);
-        if let Some(Entry::Detached(Detached { queue, reason, owner, .. })) = self.ports.remove(id) {
-            self.uncharge(owner);
+        let mut descriptor = orphan(target.port, writer);
+        if let Some(Entry::Detached(Detached { queue, reason, window, .. })) = self.ports.remove(id) {
+            descriptor.credit = Credit::new(window);
             let end = match reason {
                 CloseReason::Closed { code, text } => EventKind::Close(Closing { code, text }),
                 CloseReason::Lost(_) => EventKind::Gone { reply: false },
@@ -134,8 +135,6 @@ impl<H, S: NameSource> Node<H, S> {
             let kinds = queue.into_iter().map(EventKind::Data).chain([end]);
             followers.extend(kinds.map(|kind| Leaving { dest: target.port, from: writer, kind }));
         }
-        let mut descriptor = orphan(target.port, writer);
-        descriptor.credit.window = self.limits.window;
         descriptor
     }
 

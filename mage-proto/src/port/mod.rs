@@ -19,6 +19,7 @@ use alloc::collections::VecDeque;
 
 use crate::close::CloseReason;
 use crate::credit::Credit;
+use crate::limits::Window;
 use crate::link::LinkId;
 use crate::message::Data;
 use crate::name::{Address, NodeName, PortName};
@@ -151,7 +152,8 @@ pub(crate) struct Detached<H> {
     pub(crate) queue: VecDeque<Data<H>>,
     pub(crate) reason: CloseReason,
     pub(crate) holder: Holder,
-    pub(crate) owner: Option<LinkId>,
+    /// The pipe's window, which bounds the queue wherever it moves.
+    pub(crate) window: Window,
 }
 
 impl Writer {
