@@ -6,6 +6,7 @@ use crate::check::check;
 use crate::diagnostic::{Diagnostic, Report, Severity, Style, json, render, short, summary};
 use crate::load::{Disk, FileSystem, Loaded, Root, load};
 use crate::model::Model;
+use crate::source::Sources;
 
 /// What a run needs to know beside the files.
 #[derive(Debug, Clone, Default)]
@@ -62,22 +63,7 @@ impl Analysis {
 
     /// Everything that is to be said, as text; empty when there is nothing.
     pub fn report(&self, format: Format) -> String {
-        let sources = &self.loaded.sources;
-        let mut text = String::new();
-        for diagnostic in &self.diagnostics {
-            match format {
-                Format::Human(style) => {
-                    text.push_str(&render(diagnostic, sources, style));
-                    text.push('\n');
-                }
-                Format::Short => text.push_str(&short(diagnostic, sources)),
-                Format::Json => text.push_str(&json(diagnostic, sources)),
-            }
-        }
-        if matches!(format, Format::Human(_) | Format::Short) {
-            text.push_str(&summary(self.errors, &self.diagnostics));
-        }
-        text
+        written(&self.diagnostics, self.errors, &self.loaded.sources, format)
     }
 
     /// The warnings, one line each.
@@ -85,4 +71,24 @@ impl Analysis {
         let warnings = self.diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Warning);
         warnings.map(|diagnostic| short(diagnostic, &self.loaded.sources).trim_end().to_owned())
     }
+}
+
+/// Diagnostics in a format, and for people how many errors there were.
+pub fn written(diagnostics: &[Diagnostic], errors: usize, sources: &Sources, format: Format) -> String {
+    let mut text = String::new();
+    for diagnostic in diagnostics {
+        match format {
+            Format::Human(style) => {
+                text.push_str(&render(diagnostic, sources, style));
+                text.push('\n');
+            }
+            Format::Short => text.push_str(&short(diagnostic, sources)),
+            Format::Json => text.push_str(&json(diagnostic, sources)),
+        }
+    }
+    match format {
+        Format::Human(_) | Format::Short => text.push_str(&summary(errors, diagnostics)),
+        Format::Json => {}
+    }
+    text
 }

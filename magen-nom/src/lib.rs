@@ -2,8 +2,11 @@
 
 pub mod analysis;
 pub mod ast;
+pub mod breaking;
 pub mod check;
+pub mod compiler;
 pub mod diagnostic;
+pub mod fmt;
 pub mod load;
 pub mod model;
 pub mod name;
@@ -11,3 +14,5 @@ pub mod parse;
 pub mod source;
 pub mod span;
 pub mod types;
+
+pub use compiler::{Compiler, Error};

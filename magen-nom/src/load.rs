@@ -197,7 +197,7 @@ impl Loader<'_> {
             _ => Err(io::Error::new(io::ErrorKind::FileTooLarge, "it holds 4 GiB or more")),
         });
         let (text, sound) = match bytes {
-            Ok(bytes) => self.text(bytes, file),
+            Ok(bytes) => decode(bytes, file, self.report),
             Err(error) => {
                 let message = format!("cannot read `{name}`: {error}");
                 self.report.push(Diagnostic::error(Code::Unreadable, start, message));
@@ -211,21 +211,6 @@ impl Loader<'_> {
         self.loaded.sources.add(source);
         self.loaded.units.push(Unit { path, lexed, imports: Vec::new(), sound });
         file
-    }
-
-    fn text(&mut self, bytes: Vec<u8>, file: FileId) -> (String, bool) {
-        match String::from_utf8(bytes) {
-            Ok(text) => (text, true),
-            Err(error) => {
-                let valid = u32::try_from(error.utf8_error().valid_up_to()).unwrap_or(u32::MAX);
-                let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
-                let width = text.get(valid as usize..).and_then(|rest| rest.chars().next()).map_or(0, char::len_utf8);
-                let span = Span::new(valid, valid + u32::try_from(width).unwrap_or(0));
-                let said = Diagnostic::error(Code::NotUtf8, Place { file, span }, "this file is not UTF-8 text");
-                self.report.push(said.label(format!("the byte at offset {valid} begins no character")));
-                (text, false)
-            }
-        }
     }
 
     fn follow_imports(&mut self, file: FileId) {
@@ -300,6 +285,21 @@ impl Loader<'_> {
             }
         }
     }
+}
+
+/// The text of a file, and whether it is one: else a complaint was made and what can be shown of it comes back.
+pub fn decode(bytes: Vec<u8>, file: FileId, report: &mut Report) -> (String, bool) {
+    let error = match String::from_utf8(bytes) {
+        Ok(text) => return (text, true),
+        Err(error) => error,
+    };
+    let valid = u32::try_from(error.utf8_error().valid_up_to()).unwrap_or(u32::MAX);
+    let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
+    let width = text.get(valid as usize..).and_then(|rest| rest.chars().next()).map_or(0, char::len_utf8);
+    let span = Span::new(valid, valid + u32::try_from(width).unwrap_or(0));
+    let said = Diagnostic::error(Code::NotUtf8, Place { file, span }, "this file is not UTF-8 text");
+    report.push(said.label(format!("the byte at offset {valid} begins no character")));
+    (text, false)
 }
 
 fn cycle_found(loaded: &Loaded, cycle: &[FileId], place: Place) -> Diagnostic {

@@ -104,7 +104,7 @@ fn add_boxes(ty: &mut Type, inside: &impl Fn(ItemRef) -> bool) {
         Type::Optional(inner) => {
             add_boxes(inner, inside);
             if directly(inner).is_some_and(inside) {
-                *inner = Box::new(Type::Boxed(inner.clone()));
+                **inner = Type::Boxed(inner.clone());
             }
         }
         Type::Array { element, .. } => add_boxes(element, inside),

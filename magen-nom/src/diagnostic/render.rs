@@ -3,8 +3,6 @@
 //! Only the lines that carry a label are handed to the renderer, never a whole file, so that a report of many errors
 //! costs what it shows. A line of more than a screenful of screens is named and not shown.
 
-use std::fmt::Write as _;
-
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Patch, Renderer, Snippet};
 
 use super::{Diagnostic, Help, Label, Severity};
@@ -71,19 +69,16 @@ pub fn short(diagnostic: &Diagnostic, sources: &Sources) -> String {
     )
 }
 
-/// The last line of a report: how many errors and warnings there were; empty when there was nothing.
+/// The last line of a report: how many errors there were; empty when there was none.
 pub fn summary(errors: usize, shown: &[Diagnostic]) -> String {
-    let mut text = String::new();
-    let shown_errors = shown.iter().filter(|one| one.severity == Severity::Error).count();
-    match errors {
-        0 => {}
-        1 => text.push_str("error: 1 error, nothing was generated\n"),
-        more => {
-            let _ = writeln!(text, "error: {more} errors, nothing was generated");
-        }
-    }
-    if errors > shown_errors {
-        let _ = writeln!(text, "note: {} more errors are not shown", errors - shown_errors);
+    let shown = shown.iter().filter(|one| one.severity == Severity::Error).count();
+    let mut text = match errors {
+        0 => String::new(),
+        1 => "error: found 1 error\n".to_owned(),
+        more => format!("error: found {more} errors\n"),
+    };
+    if errors > shown {
+        text.push_str(&format!("note: {} of them are not shown\n", errors - shown));
     }
     text
 }
