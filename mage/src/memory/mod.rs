@@ -38,7 +38,6 @@ impl MemoryBackend {
     pub const DEFAULT_WINDOW: usize = 1024;
 
     /// Makes a backend whose pipes hold up to [`DEFAULT_WINDOW`](Self::DEFAULT_WINDOW) unread messages.
-    #[expect(clippy::new_ret_no_self, reason = "pipes refer to their backend, so that it only exists shared")]
     pub fn new() -> Arc<Self> {
         Self::with_window(Self::DEFAULT_WINDOW)
     }

@@ -1,0 +1,255 @@
+//! Writes the bytes of one message, and gathers the pipes and handles that travel with it.
+//!
+//! ```text
+//!   up to 110 bytes: written in place, moved into the message, no allocation
+//!   more:            everything moves to a vector, once, and grows there
+//! ```
+//!
+//! Integers are little-endian and nothing is padded. Writing never fails: what cannot be sent (a text over its bound)
+//! is noted, and [`Encoder::finish`] says so.
+
+use std::os::fd::OwnedFd;
+
+use super::Data;
+use crate::pipe::{Message, MessagePipe, Payload, SendErrorKind};
+
+/// A message in the making.
+#[derive(Debug)]
+pub struct Encoder {
+    inline: [u8; Payload::INLINE],
+    /// How much of `inline` is used; all of it once there is more than it holds.
+    len: usize,
+    /// Everything, once it is not empty.
+    spilled: Vec<u8>,
+    pipes: Vec<MessagePipe>,
+    handles: Vec<OwnedFd>,
+    refused: Option<Oversize>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Oversize {
+    size: usize,
+    limit: usize,
+}
+
+/// Where the size of a sized part will stand, see [`Encoder::begin`].
+#[derive(Debug)]
+#[must_use]
+pub struct SizeMark(usize);
+
+impl Default for Encoder {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Encoder {
+    /// Starts a message.
+    #[inline]
+    pub const fn new() -> Self {
+        Self {
+            inline: [0; Payload::INLINE],
+            len: 0,
+            spilled: Vec::new(),
+            pipes: Vec::new(),
+            handles: Vec::new(),
+            refused: None,
+        }
+    }
+
+    /// Appends bytes as they are, without a length.
+    #[inline]
+    pub fn raw(&mut self, bytes: &[u8]) {
+        let end = self.len + bytes.len();
+        match self.inline.get_mut(self.len..end) {
+            Some(place) => {
+                place.copy_from_slice(bytes);
+                self.len = end;
+            }
+            None => self.spill(bytes),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn spill(&mut self, bytes: &[u8]) {
+        if self.spilled.is_empty() {
+            // Exactly what one large last parameter needs; further ones double it.
+            self.spilled.reserve_exact((self.len + bytes.len() + 16).max(256));
+            self.spilled.extend_from_slice(&self.inline[..self.len]);
+            self.len = Payload::INLINE;
+        }
+        self.spilled.extend_from_slice(bytes);
+    }
+
+    /// Appends a number of things: four bytes.
+    #[inline]
+    pub fn count(&mut self, count: usize) {
+        match u32::try_from(count) {
+            Ok(count) => self.raw(&count.to_le_bytes()),
+            Err(_) => self.refuse(count, u32::MAX as usize),
+        }
+    }
+
+    /// Appends a text: its length in bytes, then the bytes.
+    #[inline]
+    pub fn string(&mut self, text: &str) {
+        self.bytes(text.as_bytes());
+    }
+
+    /// Appends bytes: how many, then the bytes.
+    #[inline]
+    pub fn bytes(&mut self, bytes: &[u8]) {
+        self.count(bytes.len());
+        self.raw(bytes);
+    }
+
+    /// Appends a text of at most `max` bytes; a longer one makes the message one that cannot be sent.
+    pub fn string_within(&mut self, text: &str, max: u32) {
+        self.bytes_within(text.as_bytes(), max);
+    }
+
+    /// Appends at most `max` bytes; more make the message one that cannot be sent.
+    pub fn bytes_within(&mut self, bytes: &[u8], max: u32) {
+        if bytes.len() > max as usize {
+            self.refuse(bytes.len(), max as usize);
+        } else {
+            self.bytes(bytes);
+        }
+    }
+
+    /// Appends a value or nothing: one byte, then what `encode` makes of the value.
+    #[inline]
+    pub fn optional<T>(&mut self, value: Option<T>, encode: impl FnOnce(&mut Self, T)) {
+        match value {
+            None => self.raw(&[0]),
+            Some(value) => {
+                self.raw(&[1]);
+                encode(self, value);
+            }
+        }
+    }
+
+    /// Appends a count and then what `encode` makes of each value.
+    pub fn sequence<T>(&mut self, values: impl ExactSizeIterator<Item = T>, mut encode: impl FnMut(&mut Self, T)) {
+        self.count(values.len());
+        values.for_each(|value| encode(self, value));
+    }
+
+    /// Appends what `encode` makes of each value, without a count: an array of fixed length.
+    pub fn each<T>(&mut self, values: impl IntoIterator<Item = T>, mut encode: impl FnMut(&mut Self, T)) {
+        values.into_iter().for_each(|value| encode(self, value));
+    }
+
+    /// Appends a count and the values.
+    #[inline]
+    pub fn slice<T: Data>(&mut self, values: &[T]) {
+        self.count(values.len());
+        T::encode_all(values, self);
+    }
+
+    /// Begins a part that a reader can skip: four bytes for its size, filled in by [`end`](Self::end).
+    #[inline]
+    pub fn begin(&mut self) -> SizeMark {
+        self.raw(&[0; 4]);
+        SizeMark(self.written())
+    }
+
+    /// Ends the part that began at `mark`.
+    #[inline]
+    pub fn end(&mut self, mark: SizeMark) {
+        let size = self.written() - mark.0;
+        let Ok(bytes) = u32::try_from(size).map(u32::to_le_bytes) else {
+            return self.refuse(size, u32::MAX as usize);
+        };
+        let place = mark.0 - 4..mark.0;
+        let whole: &mut [u8] = if self.spilled.is_empty() { &mut self.inline } else { &mut self.spilled };
+        whole[place].copy_from_slice(&bytes);
+    }
+
+    /// Adds a pipe's end to the message and appends its place among the message's pipes.
+    pub fn pipe(&mut self, pipe: MessagePipe) {
+        self.count(self.pipes.len());
+        self.pipes.push(pipe);
+    }
+
+    /// Adds a handle to the message and appends its place among the message's handles.
+    pub fn handle(&mut self, handle: OwnedFd) {
+        self.count(self.handles.len());
+        self.handles.push(handle);
+    }
+
+    /// The number of bytes so far.
+    #[inline]
+    pub fn written(&self) -> usize {
+        if self.spilled.is_empty() { self.len } else { self.spilled.len() }
+    }
+
+    #[cold]
+    fn refuse(&mut self, size: usize, limit: usize) {
+        self.refused.get_or_insert(Oversize { size, limit });
+    }
+
+    /// Completes the message.
+    ///
+    /// # Errors
+    ///
+    /// [`SendErrorKind::TooLarge`] when a value exceeded its bound, with what was written besides.
+    #[inline]
+    pub fn finish(self) -> Result<Message, (SendErrorKind, Message)> {
+        let payload = if self.spilled.is_empty() {
+            // Never more than 110.
+            Payload::from_inline(self.inline, self.len as u8)
+        } else {
+            Payload::from(self.spilled)
+        };
+        let message = Message { payload, pipes: self.pipes, handles: self.handles };
+        match self.refused {
+            None => Ok(message),
+            Some(Oversize { size, limit }) => Err((SendErrorKind::TooLarge { size, limit }, message)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn payload(encode: impl FnOnce(&mut Encoder)) -> Payload {
+        let mut to = Encoder::new();
+        encode(&mut to);
+        to.finish().unwrap().payload
+    }
+
+    #[test]
+    fn what_spills_is_the_same_as_what_fits() {
+        for len in [0, 1, 109, 110, 111, 255, 256, 257, 4096] {
+            let bytes: Vec<u8> = (0..len).map(|i| i as u8).collect();
+            let whole = payload(|to| to.raw(&bytes));
+            let bytewise = payload(|to| bytes.iter().for_each(|byte| to.raw(&[*byte])));
+            assert_eq!(&*whole, &bytes[..], "{len} bytes at once");
+            assert_eq!(&*bytewise, &bytes[..], "{len} bytes one by one");
+        }
+    }
+
+    #[test]
+    fn a_size_is_filled_in_where_it_was_left_open() {
+        for filler in [0, 100, 106, 107, 200] {
+            let written = payload(|to| {
+                to.raw(&vec![7; filler]);
+                let mark = to.begin();
+                to.string("abc");
+                to.end(mark);
+            });
+            assert_eq!(&written[filler..], [7, 0, 0, 0, 3, 0, 0, 0, b'a', b'b', b'c'], "after {filler} bytes");
+        }
+    }
+
+    #[test]
+    fn a_text_over_its_bound_cannot_be_sent() {
+        let mut to = Encoder::new();
+        to.string_within("four", 4);
+        to.string_within("fives", 4);
+        assert_eq!(to.finish().unwrap_err().0, SendErrorKind::TooLarge { size: 5, limit: 4 });
+    }
+}
