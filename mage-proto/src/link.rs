@@ -51,6 +51,8 @@ pub(crate) struct Link<H> {
     pub(crate) ports: u32,
     /// Payload bytes that this link put here and that nobody has taken yet.
     pub(crate) held: u64,
+    /// The part of `held` that waits for its sender to be entitled.
+    pub(crate) pended: u64,
     /// How often the driver said that handles were lost on the way in, less the frames that turned out to lack some.
     pub(crate) shortages: u32,
 }

@@ -9,8 +9,9 @@ use super::Node;
 use crate::close::Loss;
 use crate::event::{Event, EventKind};
 use crate::frame::FrameKind;
+use crate::link::{Link, LinkId};
 use crate::message::PortId;
-use crate::name::{Address, NameSource, PortName};
+use crate::name::{Address, NameSource, NodeName, PortName};
 use crate::output::Output;
 use crate::port::pending::{Next, Pended, Pending};
 use crate::port::{Entry, Holder, Port, Proxy, State, Stub, StubWait, Told, Writer};
@@ -60,9 +61,7 @@ impl<H, S: NameSource> Node<H, S> {
 
     /// Keeps an event of somebody who is not the writer.
     fn pend(&mut self, id: PortId, from: Address, kind: EventKind<H>) {
-        if let EventKind::Data(data) = &kind {
-            self.hold(data);
-        }
+        let via = self.hold_pended(&kind);
         let local = from.node == self.name;
         let limits = &self.limits;
         let Some(port) = self.ports.get_mut(id) else { return };
@@ -76,7 +75,7 @@ impl<H, S: NameSource> Node<H, S> {
             port.pending = None;
         }
         match pended {
-            Pended::Kept => {}
+            Pended::Kept => self.bound_pended(via, from.node),
             Pended::Poisoned(events) => events.into_iter().for_each(|event| self.drop_pended(event)),
         }
     }
@@ -87,9 +86,45 @@ impl<H, S: NameSource> Node<H, S> {
         self.drop_event(kind);
     }
 
+    /// Charges the link that brought an event which is to wait; returns it, if it did bring bytes.
+    fn hold_pended(&mut self, kind: &EventKind<H>) -> Option<LinkId> {
+        let EventKind::Data(data) = kind else { return None };
+        self.hold(data);
+        let via = data.via?;
+        let link = self.link_mut(via)?;
+        link.pended = link.pended.saturating_add(u64::try_from(data.payload.len()).unwrap_or(u64::MAX));
+        Some(via)
+    }
+
+    /// Where a link has more pended than it may in all, the sender of `node` that holds most is poisoned.
+    fn bound_pended(&mut self, via: Option<LinkId>, node: NodeName) {
+        let limit = self.limits.link_pended_bytes;
+        let over = |link: &Link<H>| link.pended > limit;
+        if !via.and_then(|via| self.link(via)).is_some_and(over) {
+            return;
+        }
+        let heaviest = self
+            .ports
+            .iter()
+            .filter_map(|(id, entry)| match entry {
+                Entry::Routed(Port { pending: Some(pending), .. }) => Some((id, pending.heaviest(node)?)),
+                Entry::Routed(_) | Entry::Detached(_) => None,
+            })
+            .max_by_key(|(_, (_, bytes))| *bytes);
+        let Some((id, (sender, _))) = heaviest else { return };
+        let poisoned = self.ports.get_mut(id).and_then(|port| port.pending.as_mut()).map(|all| all.poison(sender));
+        poisoned.into_iter().flatten().for_each(|event| self.drop_pended(event));
+    }
+
     fn unhold_event(&mut self, kind: &EventKind<H>) {
         match kind {
-            EventKind::Data(data) => self.unhold(data),
+            EventKind::Data(data) => {
+                self.unhold(data);
+                if let Some(link) = data.via.and_then(|via| self.link_mut(via)) {
+                    let bytes = u64::try_from(data.payload.len()).unwrap_or(u64::MAX);
+                    link.pended = link.pended.saturating_sub(bytes);
+                }
+            }
             EventKind::Close(_)
             | EventKind::Handoff { .. }
             | EventKind::Hello { .. }
@@ -236,7 +271,7 @@ impl<H, S: NameSource> Node<H, S> {
         }
     }
 
-    pub(super) fn uncharge(&mut self, owner: Option<crate::link::LinkId>) {
+    pub(super) fn uncharge(&mut self, owner: Option<LinkId>) {
         if let Some(link) = owner.and_then(|owner| self.link_mut(owner)) {
             link.ports = link.ports.saturating_sub(1);
         }

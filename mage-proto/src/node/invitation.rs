@@ -128,7 +128,7 @@ impl<H, S: NameSource> Node<H, S> {
         let mut outbox = Outbox::new();
         write_control(outbox.frames(64), &Control::Greet(Greet::new(&self.limits)), 0);
         let woken = outbox.wakes();
-        let index = self.links.insert(Link { serial, state, outbox, ports: 0, held: 0, shortages: 0 });
+        let index = self.links.insert(Link { serial, state, outbox, ports: 0, held: 0, pended: 0, shortages: 0 });
         let link = LinkId { index: u32::try_from(index).unwrap_or(u32::MAX), serial };
         self.output(Output::OpenLink { link, handle });
         if woken {

@@ -106,6 +106,25 @@ impl<H> Pending<H> {
         self.senders.iter().filter(|sender| sender.address.node == node).count()
     }
 
+    /// The sender on `node` that has most bytes waiting, and how many; `None` when none has any.
+    pub(crate) fn heaviest(&self, node: NodeName) -> Option<(Address, u64)> {
+        let bytes = |sender: &Sender<H>| match &sender.events {
+            Waiting::Kept { bytes, .. } => *bytes,
+            Waiting::Poisoned => 0,
+        };
+        let of_node = self.senders.iter().filter(|sender| sender.address.node == node);
+        of_node.map(|sender| (sender.address, bytes(sender))).filter(|(_, bytes)| *bytes > 0).max_by_key(|of| of.1)
+    }
+
+    /// Listens to a sender no more; gives back what it had waiting.
+    pub(crate) fn poison(&mut self, sender: Address) -> VecDeque<EventKind<H>> {
+        let found = self.senders.iter_mut().find(|known| known.address == sender);
+        match found.map(|sender| core::mem::replace(&mut sender.events, Waiting::Poisoned)) {
+            Some(Waiting::Kept { events, .. }) => events,
+            Some(Waiting::Poisoned) | None => VecDeque::new(),
+        }
+    }
+
     /// Takes the next event of `writer`, which is entitled now.
     pub(crate) fn pop(&mut self, writer: Address) -> Next<H> {
         let Some(place) = self.senders.iter().position(|sender| sender.address == writer) else { return Next::None };
