@@ -308,7 +308,8 @@ fn cycle_found(loaded: &Loaded, cycle: &[FileId], place: Place) -> Diagnostic {
     if let [only] = names.as_slice() {
         return said.label(format!("`{only}` imports itself"));
     }
-    let said = said.label("this import closes the circle").note(format!("the way round is {}", names.join(" → ")));
+    let way = [names.as_slice(), &names[..1]].concat().join(" → ");
+    let said = said.label("this import closes the circle").note(format!("the way round is {way}"));
     said.help("move what both need into a third file that imports neither")
 }
 

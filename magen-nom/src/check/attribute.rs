@@ -116,13 +116,13 @@ impl Checker<'_> {
             "MinVersion" => match &attribute.value {
                 Some(Literal::Int(literal)) => match literal.value.and_then(|value| u32::try_from(value).ok()) {
                     Some(version) => read.min_version = Some((version, attribute.name.span.to(literal.span))),
-                    None => self.wrong_value(attribute, place, "a version from 0 to 4294967295", "[MinVersion = 1]"),
+                    None => self.wrong_value(attribute, place, "a version from 0 to 4294967295", "[MinVersion=1]"),
                 },
-                _ => self.wrong_value(attribute, place, "a version", "[MinVersion = 1]"),
+                _ => self.wrong_value(attribute, place, "a version", "[MinVersion=1]"),
             },
             _ => match &attribute.value {
                 Some(Literal::String(name)) if is_rust_name(&name.value) => read.rust_name = Some(name.value.clone()),
-                _ => self.wrong_value(attribute, place, "a name in quotes", "[RustName = \"other_name\"]"),
+                _ => self.wrong_value(attribute, place, "a name in quotes", "[RustName=\"other_name\"]"),
             },
         }
     }

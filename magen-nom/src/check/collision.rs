@@ -91,7 +91,7 @@ fn collision(file: FileId, first: &Given<'_>, second: &Given<'_>) -> Diagnostic 
             Place { file, span: first.span },
             if first.is_companion { "generated for this" } else { "the same in Rust" },
         )
-        .help("rename one, or choose its name in Rust: `[RustName = \"…\"]`")
+        .help("rename one, or choose its name in Rust: `[RustName=\"…\"]`")
 }
 
 fn types(file: &File) -> Vec<Given<'_>> {

@@ -196,9 +196,7 @@ impl Checker<'_> {
         let said = Diagnostic::error(Code::VersionOrder, here.place(field.name.span), message)
             .label(format!("of version {version}"))
             .also(here.place(newest.1), format!("of version {}", newest.0));
-        self.say(
-            said.help(format!("new ones are added at the end; move it up, or write `[MinVersion = {}]`", newest.0)),
-        );
+        self.say(said.help(format!("new ones are added at the end; move it up, or write `[MinVersion={}]`", newest.0)));
     }
 
     fn check_absent(&self, field: &Field, written: &ast::Field<'_>, what: &str, here: Here) {

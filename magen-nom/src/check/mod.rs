@@ -43,8 +43,7 @@ pub fn check(loaded: &Loaded, rust_paths: &[(String, String)], report: &mut Repo
             .map(|(file, unit)| Context::new(loaded.sources.file(FileId(file)), FileId(file), &unit.lexed, &shared))
             .collect();
         let trees: Vec<File<'_>> = contexts.iter().map(parse).collect();
-        let broken = contexts.iter().map(Context::broken);
-        check_trees(loaded, &trees, broken, rust_paths, &shared)
+        check_trees(loaded, &contexts, &trees, rust_paths, &shared)
     };
     *report = shared.into_inner();
     model
@@ -52,14 +51,14 @@ pub fn check(loaded: &Loaded, rust_paths: &[(String, String)], report: &mut Repo
 
 fn check_trees<'a>(
     loaded: &'a Loaded,
+    contexts: &'a [Context<'a>],
     trees: &'a [File<'a>],
-    broken: impl Iterator<Item = Vec<&'a str>>,
     rust_paths: &[(String, String)],
     report: &'a RefCell<Report>,
 ) -> Model {
     let mut files: Vec<FileNames<'a>> = Vec::new();
-    for ((file, tree), broken) in trees.iter().enumerate().zip(broken) {
-        let (names, again) = collect(loaded, FileId(file), tree, broken);
+    for ((file, tree), context) in trees.iter().enumerate().zip(contexts) {
+        let (names, again) = collect(loaded, FileId(file), tree, context);
         for one in again {
             report.borrow_mut().push(duplicate(FileId(file), "declaration", one.name, one.first));
         }

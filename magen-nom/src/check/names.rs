@@ -11,6 +11,7 @@ use crate::ast::{Const, Enum, File, Ident, Interface, Item, ItemKind, Member, Pa
 use crate::diagnostic::Place;
 use crate::load::Loaded;
 use crate::model::ItemRef;
+use crate::parse::Context;
 use crate::span::FileId;
 
 /// A declaration in the tree.
@@ -210,7 +211,7 @@ pub(super) fn collect<'a>(
     loaded: &Loaded,
     id: FileId,
     file: &'a File<'a>,
-    broken: Vec<&'a str>,
+    context: &Context<'a>,
 ) -> (FileNames<'a>, Vec<Again<'a>>) {
     let unit = &loaded.units[id.0];
     let mut imports: Vec<FileId> = Vec::new();
@@ -230,8 +231,8 @@ pub(super) fn collect<'a>(
         index: collector.index,
         enumerators: collector.enumerators,
         imports,
-        broken: broken.into_iter().collect(),
-        sees_all: loaded.sees_all_imports(id),
+        broken: context.broken().into_iter().collect(),
+        sees_all: loaded.sees_all_imports(id) && !context.has_broken_import(),
     };
     (names, collector.again)
 }

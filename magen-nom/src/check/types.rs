@@ -129,7 +129,7 @@ impl Checker<'_> {
             Builtin::Handle => "handle<file>",
         };
         let place = here.place(self.brackets(written));
-        let said = Diagnostic::error(Code::TypeArguments, place, format!("`{word}` wants {form} in angle brackets"));
+        let said = Diagnostic::error(Code::TypeArguments, place, format!("`{word}<…>` wants {form}"));
         self.say(said.label(format!("expected {form}")).help(format!("for example `{example}`")));
         None
     }

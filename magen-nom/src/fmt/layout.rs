@@ -105,8 +105,8 @@ impl<'a> Layout<'_, 'a> {
                 self.open.push(if broken { Open::BrokenList } else { Open::List });
                 self.begins = broken;
             }
-            Kind::OpenBracket => {
-                self.open.push(Open::Attributes);
+            Kind::OpenBracket | Kind::Less => {
+                self.open.push(if kind == Kind::Less { Open::List } else { Open::Attributes });
                 self.begins = false;
             }
             Kind::CloseBracket => self.begins = closed == Some(Open::Attributes),
@@ -117,7 +117,6 @@ impl<'a> Layout<'_, 'a> {
             | Kind::Float
             | Kind::String
             | Kind::CloseParen
-            | Kind::Less
             | Kind::Greater
             | Kind::Equals
             | Kind::Arrow
@@ -210,7 +209,7 @@ impl<'a> Layout<'_, 'a> {
 }
 
 fn is_closing(piece: &Piece<'_>) -> bool {
-    [Kind::CloseBrace, Kind::CloseParen, Kind::CloseBracket].iter().any(|kind| piece.is(*kind))
+    [Kind::CloseBrace, Kind::CloseParen, Kind::CloseBracket, Kind::Greater].iter().any(|kind| piece.is(*kind))
 }
 
 /// Between two pieces of one line.

@@ -11,7 +11,7 @@ use super::prefix::prefix;
 use super::recover::{DECLARATIONS, after_declaration, described, report, semicolon, syntax_error};
 use super::token::{Kind, Token};
 use super::type_::path;
-use crate::ast::{File, Ident, Item, ItemKind, Prefix};
+use crate::ast::{File, Ident, Item, ItemKind, Prefix, StringLiteral};
 use crate::diagnostic::{Code, most_similar};
 
 /// `file = { item | ";" }`
@@ -96,19 +96,23 @@ fn module(input: Tokens<'_>) -> Parsed<'_, ItemKind<'_>> {
 
 /// `import = "import" string ";"`, the word taken.
 fn import(input: Tokens<'_>) -> Parsed<'_, ItemKind<'_>> {
-    if input.kind() == Kind::Ident {
-        let name = input.first();
-        let text = input.text(name);
-        return input.fail(
-            input
-                .error(Code::UnexpectedToken, name.span, format!("expected a file in quotes, found `{text}`"))
-                .label("expected a string")
-                .suggest("name the file", input.place(name.span), format!("\"{text}.magen\"")),
-        );
-    }
-    let (rest, file) = cut(string).parse(input)?;
+    let (rest, file) = import_file(input).inspect_err(|_| input.context.broken_import.set(true))?;
     let (rest, ()) = semicolon(rest, "the import")?;
     Ok((rest, ItemKind::Import(file)))
+}
+
+fn import_file(input: Tokens<'_>) -> Parsed<'_, StringLiteral> {
+    if input.kind() != Kind::Ident {
+        return cut(string).parse(input);
+    }
+    let name = input.first();
+    let text = input.text(name);
+    input.fail(
+        input
+            .error(Code::UnexpectedToken, name.span, format!("expected a file in quotes, found `{text}`"))
+            .label("expected a string")
+            .suggest("name the file", input.place(name.span), format!("\"{text}.magen\"")),
+    )
 }
 
 /// Something that begins like none of the declarations.

@@ -3,7 +3,7 @@
 //! nom's two kinds of failure carry their usual meaning: `Error` says that this is not the thing at all and something
 //! else may be tried, `Failure` that it is the thing, and wrong. What is wrong is said once, by whoever recovers.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::iter::{Copied, Enumerate};
 use std::slice::Iter;
 
@@ -24,12 +24,18 @@ pub struct Context<'a> {
     pub(super) lexed: &'a Lexed,
     pub(super) report: &'a RefCell<Report>,
     pub(super) broken: RefCell<Vec<Ident<'a>>>,
+    pub(super) broken_import: Cell<bool>,
 }
 
 impl<'a> Context<'a> {
     /// A file that was cut into tokens, about to be parsed.
     pub fn new(source: &'a Source, file: FileId, lexed: &'a Lexed, report: &'a RefCell<Report>) -> Self {
-        Self { source, file, lexed, report, broken: RefCell::default() }
+        Self { source, file, lexed, report, broken: RefCell::default(), broken_import: Cell::new(false) }
+    }
+
+    /// Whether an import could not be parsed: any name may be one of its.
+    pub fn has_broken_import(&self) -> bool {
+        self.broken_import.get()
     }
 
     /// Names of declarations that could not be parsed: nobody is to hear that they do not exist.

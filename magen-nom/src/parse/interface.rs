@@ -11,11 +11,11 @@ use super::file::nested_item;
 use super::input::{Parsed, Tokens, name, token, word};
 use super::literal::int;
 use super::prefix::prefix;
-use super::recover::{DECLARATIONS, Ends, body, described, semicolon};
-use super::token::Kind;
+use super::recover::{DECLARATIONS, Ends, body, described, place_of, semicolon};
+use super::token::{Kind, Token};
 use super::type_::ty;
 use crate::ast::{Field, Ident, Interface, Member, Method, Prefix, Reply, Type};
-use crate::diagnostic::Code;
+use crate::diagnostic::{Code, Diagnostic};
 use crate::span::Span;
 
 /// `interface = "interface" ident "{" { method | enum | struct | const } "}" [ ";" ]`, the word taken.
@@ -88,17 +88,31 @@ fn type_in_front<'a, T>(input: Tokens<'a>, ty: Ident<'a>) -> Parsed<'a, T> {
 
 /// `params = "(" [ field { "," field } [ "," ] ] ")"`
 fn fields(input: Tokens<'_>) -> Parsed<'_, Vec<Field<'_>>> {
-    let (rest, _) = token(Kind::OpenParen)(input)?;
+    let (rest, open) = token(Kind::OpenParen)(input)?;
     let (rest, fields) = separated_list0(token(Kind::Comma), param).parse(rest)?;
-    let (rest, _) = opt(token(Kind::Comma)).parse(rest)?;
+    let (rest, comma) = opt(token(Kind::Comma)).parse(rest)?;
     if rest.kind() == Kind::CloseParen {
         return Ok((rest.skip_one(), fields));
     }
-    rest.expected(match (fields.is_empty(), rest.previous().map(|last| last.kind)) {
-        (true, _) => "a parameter or `)`",
-        (false, Some(Kind::Comma)) => "another parameter or `)`",
-        (false, _) => "`,` or `)`",
-    })
+    if fields.is_empty() || comma.is_some() {
+        return rest.expected("a parameter or `)`");
+    }
+    rest.fail(unseparated(rest, open))
+}
+
+/// Neither `,` nor `)` after a parameter: which one was forgotten shows in what comes.
+fn unseparated(input: Tokens<'_>, open: Token) -> Diagnostic {
+    let next = input.first();
+    let message = format!("expected `,` or `)`, found {}", described(input, next));
+    let after = Span::at(input.previous().map_or(next.span, |last| last.span).end);
+    let said = input.error(Code::UnexpectedToken, place_of(input, next), message).label("expected `,` or `)`");
+    match next.kind {
+        Kind::Ident if !next.first_on_line => said.suggest("separate parameters by commas", input.place(after), ","),
+        Kind::Ident | Kind::Arrow | Kind::Semicolon | Kind::CloseBrace | Kind::End => {
+            said.also(input.place(open.span), "opened here").suggest("close the parenthesis", input.place(after), ")")
+        }
+        _ => said,
+    }
 }
 
 /// `param = prefix type ident`
@@ -118,7 +132,7 @@ fn reply(input: Tokens<'_>) -> Parsed<'_, Reply<'_>> {
     }
 }
 
-fn braces_of_a_body(input: Tokens<'_>) -> crate::diagnostic::Diagnostic {
+fn braces_of_a_body(input: Tokens<'_>) -> Diagnostic {
     let next = input.first();
     input
         .error(Code::UnexpectedToken, next.span, format!("expected a reply, found {}", described(input, next)))

@@ -24,7 +24,10 @@ enum Piece {
     Token(Kind),
     MalformedNumber,
     UnterminatedString,
+    MisquotedString,
     ForeignName,
+    /// A character that looks like a token.
+    Lookalike(Kind),
     Unknown,
 }
 
@@ -91,6 +94,14 @@ impl Lexer<'_> {
                 self.foreign_name(span);
                 self.push(Kind::Ident, span);
             }
+            Piece::MisquotedString => {
+                self.misquoted_string(span);
+                self.push(Kind::String, span);
+            }
+            Piece::Lookalike(kind) => {
+                self.unknown(span);
+                self.push(kind, span);
+            }
             Piece::Unknown => self.unknown(span),
         }
     }
@@ -148,17 +159,29 @@ impl Lexer<'_> {
         self.report.push(said);
     }
 
+    fn misquoted_string(&mut self, span: Span) {
+        let place = Place { file: self.file, span };
+        let mut inside = self.slice(span).chars();
+        inside.next();
+        inside.next_back();
+        let said = self
+            .error(Code::UnexpectedCharacter, span, "a string stands between plain quotation marks")
+            .label("these are others")
+            .suggest("use plain ones", place, format!("\"{}\"", inside.as_str()));
+        self.report.push(said);
+    }
+
     fn unknown(&mut self, span: Span) {
         let place = Place { file: self.file, span };
         let found = self.slice(span);
         let shown: String = found.chars().take(20).flat_map(char::escape_debug).collect();
-        let mut said = self.error(Code::UnexpectedCharacter, span, format!("`{shown}` means nothing here"));
-        said = match lookalike(found) {
-            Some((name, right)) => said.label(format!("this is {name}")).suggest(
-                format!("write {}", if right == " " { "a space" } else { "what it looks like" }),
-                place,
-                right,
-            ),
+        let said = self.error(Code::UnexpectedCharacter, span, format!("`{shown}` means nothing here"));
+        let said = match lookalike(found) {
+            Some((name, " ")) => said.label(format!("this is {name}")).suggest("write a space", place, " "),
+            Some((name, "")) => said.label(format!("this is {name}")).suggest("remove it", place, ""),
+            Some((name, right)) => {
+                said.label(format!("this is {name}")).suggest(format!("write `{right}`"), place, right)
+            }
             None => said.label(if found.chars().count() == 1 { "unknown character" } else { "unknown characters" }),
         };
         self.report.push(said);
@@ -193,7 +216,7 @@ impl Lexer<'_> {
     }
 }
 
-/// Characters that look like one of the language, or like nothing.
+/// Characters that look like something of the language, or like nothing: what they are, and what they look like.
 fn lookalike(found: &str) -> Option<(&'static str, &'static str)> {
     let mut characters = found.chars();
     let (Some(character), None) = (characters.next(), characters.next()) else { return None };
@@ -201,8 +224,6 @@ fn lookalike(found: &str) -> Option<(&'static str, &'static str)> {
         '\u{a0}' => ("a no-break space", " "),
         '\u{200b}' => ("a space of no width", ""),
         '\u{feff}' => ("a byte order mark", ""),
-        '\u{201c}' | '\u{201d}' | '\u{201e}' => ("a typographic quotation mark", "\""),
-        '\'' | '\u{2018}' | '\u{2019}' => ("a single quotation mark", "\""),
         '\u{37e}' => ("a Greek question mark", ";"),
         '\u{ff1b}' => ("a full-width semicolon", ";"),
         '\u{ff0c}' => ("a full-width comma", ","),
@@ -210,9 +231,13 @@ fn lookalike(found: &str) -> Option<(&'static str, &'static str)> {
         '\u{ff09}' => ("a full-width parenthesis", ")"),
         '\u{2192}' | '\u{21d2}' => ("an arrow", "=>"),
         '\u{2013}' | '\u{2014}' | '\u{2212}' => ("a dash", "-"),
-        ':' => ("a colon", ";"),
         _ => return None,
     })
+}
+
+/// Quotation marks that programs for prose like to put in, and the single ones of other languages.
+fn is_quote(character: char) -> bool {
+    matches!(character, '\'' | '\u{2018}' | '\u{2019}' | '\u{201c}' | '\u{201d}' | '\u{201e}')
 }
 
 /// The next piece of a text that is not empty; never empty itself.
@@ -225,7 +250,7 @@ fn piece(input: &str) -> IResult<&str, Piece> {
         Some(b'0'..=b'9') => number(input),
         Some(b'"') => string(input),
         Some(b'/') => alt((comment, unknown)).parse(input),
-        Some(_) | None => alt((punctuation, name, unknown)).parse(input),
+        Some(_) | None => alt((punctuation, name, misquoted, unknown)).parse(input),
     }
 }
 
@@ -347,5 +372,17 @@ fn punctuation(input: &str) -> IResult<&str, Piece> {
 /// A run of one unknown character: `###` is one complaint, not three.
 fn unknown(input: &str) -> IResult<&str, Piece> {
     let (_, first) = anychar(input)?;
-    value(Piece::Unknown, take_while1(|c| c == first)).parse(input)
+    let (after, found) = take_while1(|c| c == first).parse(input)?;
+    let kind = lookalike(found).and_then(|(_, right)| match punctuation(right) {
+        Ok((_, Piece::Token(kind))) => Some(kind),
+        Ok(_) | Err(_) => None,
+    });
+    Ok((after, kind.map_or(Piece::Unknown, Piece::Lookalike)))
+}
+
+/// A string between quotation marks that are none of the language's.
+fn misquoted(input: &str) -> IResult<&str, Piece> {
+    let mark = |input| verify(anychar, |c: &char| is_quote(*c)).parse(input);
+    let text = |input| take_till(|c| is_quote(c) || c == '\n').parse(input);
+    value(Piece::MisquotedString, recognize((mark, text, mark))).parse(input)
 }
