@@ -165,3 +165,53 @@ fn a_shutdown_says_bye_and_is_drained() {
     // B keeps its end; A's stub waits for B's answer, which came, so A may go.
     assert!(a.said.iter().any(|said| said == "Drained"), "{:?}", a.said);
 }
+
+#[test]
+fn merging_with_a_pipe_that_was_closed_passes_on_the_rest_and_the_close() {
+    let (mut a, mut b, one, other) = joined();
+    let (left, right) = a.node.create_pipe();
+    b.node.send(&other, Message::new(&b"last words"[..])).expect("room");
+    b.node.close(other, 5, "bye");
+    settle(&mut a, &mut b);
+    a.node.merge(one, right).expect("an ended pipe may be merged");
+    settle(&mut a, &mut b);
+    assert_eq!(text(a.node.receive(&left).expect("something is left")), "last words");
+    assert_eq!(a.node.receive(&left), Err(CloseReason::closed(5, "bye")));
+    a.node.close(left, 0, "");
+    assert_eq!(a.node.census().active + a.node.census().stubs + a.node.census().proxies, 0);
+}
+
+/// Moves a closed end from A to B while its last message is still to be read, so that B holds an end whose far side is
+/// gone and whose stream has not ended, and merges it there before the end arrives.
+#[test]
+fn merging_an_orphan_passes_on_what_still_comes_and_leaves_nothing() {
+    let (mut a, mut b, one, other) = joined();
+    let (stay, go) = a.node.create_pipe();
+    a.node.send(&stay, Message::new(&b"first"[..])).expect("room");
+    a.node.close(stay, 9, "gone");
+    a.node.send(&one, Message { cargo: vec![go], ..Message::new(&b"carrier"[..]) }).expect("room");
+    // Deliver the carrier without what follows it, by cutting the stream after its frame.
+    a.drain();
+    let link = a.link.expect("linked");
+    let mut batch = Transmit::default();
+    assert!(a.node.poll_transmit(link, &mut batch));
+    let bytes: Vec<u8> = batch.slices().flatten().copied().collect();
+    let _ = batch.advance(bytes.len());
+    let carrier = u32::from_le_bytes(bytes[..4].try_into().expect("four bytes")) as usize;
+    let b_link = b.link.expect("linked");
+    b.inbox.extend_from_slice(&bytes[..carrier]);
+    b.node.handle_bytes(b_link, &mut b.inbox, &mut b.handles).expect("honest");
+    let orphan = b.node.receive(&other).expect("open").expect("a message").cargo.remove(0);
+    let (left, right) = b.node.create_pipe();
+    b.node.send(&left, Message::new(&b"nobody reads this"[..])).expect("room");
+    b.node.merge(orphan, right).expect("an orphan may be merged");
+    b.inbox.extend_from_slice(&bytes[carrier..]);
+    b.node.handle_bytes(b_link, &mut b.inbox, &mut b.handles).expect("honest");
+    settle(&mut a, &mut b);
+    assert_eq!(text(b.node.receive(&left).expect("something is left")), "first");
+    assert_eq!(b.node.receive(&left), Err(CloseReason::closed(9, "gone")));
+    b.node.close(left, 0, "");
+    settle(&mut a, &mut b);
+    let census = b.node.census();
+    assert_eq!((census.active, census.stubs, census.proxies, census.pending), (1, 0, 0, 0));
+}

@@ -89,9 +89,6 @@ pub enum MergeError {
     /// The pipes were created with different windows.
     #[error("the pipes have different windows")]
     WindowsDiffer,
-    /// One of the pipes has ended.
-    #[error("one of the pipes has ended")]
-    Ended,
     /// The ends belong to different backends.
     #[error("the pipes belong to different nodes")]
     Foreign,

@@ -16,7 +16,7 @@ use crate::frame::FrameKind;
 use crate::message::{Data, Port as Key, PortId};
 use crate::name::{Address, NameSource};
 use crate::output::Output;
-use crate::port::{Active, Detached, Entry, Holder, Port, State, Stub, StubWait};
+use crate::port::{Active, Detached, Entry, Holder, Port, Proxy, State, Stub, StubWait, Told};
 
 impl<H, S: NameSource> Node<H, S> {
     /// Closes `port`. The far side reads what was sent before, then sees `code` and `text` (of which at most
@@ -46,7 +46,7 @@ impl<H, S: NameSource> Node<H, S> {
     }
 
     /// Closes one end and returns what was queued there.
-    fn close_end(&mut self, id: PortId, closing: Closing) -> VecDeque<Data<H>> {
+    pub(super) fn close_end(&mut self, id: PortId, closing: Closing) -> VecDeque<Data<H>> {
         match self.ports.entry_mut(id) {
             Some(Entry::Detached(detached)) => {
                 let queue = core::mem::take(&mut detached.queue);
@@ -89,6 +89,22 @@ impl<H, S: NameSource> Node<H, S> {
         } else {
             self.ports.insert(port);
         }
+    }
+
+    /// A Close passes a proxy, which then goes or, if it told its old peer where it went, waits for the answer.
+    pub(super) fn close_at_proxy(&mut self, id: PortId, closing: Closing) {
+        let Some(port) = self.ports.get_mut(id) else { return };
+        let (name, State::Proxy(Proxy { target, told, .. })) = (port.name, &mut port.state) else { return };
+        let target = *target;
+        match told {
+            Told::Peer(_) => {}
+            Told::Orphan => self.remove(id),
+            Told::Spliced(writer) => {
+                port.writer = writer.clone();
+                port.state = State::Stub(Stub { outbound: Some(target), wait: StubWait::Close });
+            }
+        }
+        self.emit(name, target, EventKind::Close(closing));
     }
 }
 

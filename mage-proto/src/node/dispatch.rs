@@ -195,14 +195,7 @@ impl<H, S: NameSource> Node<H, S> {
             ) => self.out_of_place(id, from, kind.frame_kind(), "nothing but routing follows a close"),
 
             (State::Proxy(_), EventKind::Data(data)) => self.pass_on_data(id, data),
-            (State::Proxy(Proxy { target, told, .. }), EventKind::Close(closing)) => {
-                let (name, target, told) = (port.name, *target, *told);
-                self.emit(name, target, EventKind::Close(closing));
-                match told {
-                    Told::Peer(_) => {}
-                    Told::Orphan => self.remove(id),
-                }
-            }
+            (State::Proxy(_), EventKind::Close(closing)) => self.close_at_proxy(id, closing),
             (State::Proxy(_), EventKind::Hello { peer, origin, hops }) => {
                 self.hello_at_proxy(id, from, peer, origin, hops);
             }
@@ -211,7 +204,7 @@ impl<H, S: NameSource> Node<H, S> {
                 self.emit(name, target, EventKind::Handoff { next: from, sure: true });
                 self.remove(id);
             }
-            (State::Proxy(Proxy { told: Told::Orphan, .. }), EventKind::End) => {
+            (State::Proxy(Proxy { told: Told::Orphan | Told::Spliced(_), .. }), EventKind::End) => {
                 self.out_of_place(id, from, FrameKind::End, "the far side of this proxy was closed before it moved");
             }
             (State::Proxy(Proxy { target, .. }), EventKind::Credit(credit)) => {

@@ -15,7 +15,7 @@ use crate::event::EventKind;
 use crate::message::PortId;
 use crate::name::{Address, NameSource, NodeName};
 use crate::output::{Discard, Output};
-use crate::port::{Active, Detached, Holder, Port, State, Told};
+use crate::port::{Active, Detached, Holder, Port, Proxy, State, Told};
 
 impl<H, S: NameSource> Node<H, S> {
     /// The route of `id` is broken. `cause`: the neighbour that said so.
@@ -85,7 +85,10 @@ impl<H, S: NameSource> Node<H, S> {
         let sends_there = match &port.state {
             State::Active(Active { outbound, .. }) => outbound.is_some_and(|outbound| outbound.node == node),
             State::Stub(stub) => stub.outbound.is_some_and(|outbound| outbound.node == node),
-            State::Proxy(proxy) => proxy.target.node == node,
+            State::Proxy(Proxy { target, told: Told::Spliced(writer), .. }) => {
+                target.node == node || writer.address().node == node
+            }
+            State::Proxy(Proxy { target, told: Told::Peer(_) | Told::Orphan, .. }) => target.node == node,
             State::Dead { .. } => false,
         };
         sends_there
@@ -98,9 +101,10 @@ impl<H, S: NameSource> Node<H, S> {
 fn neighbours<H>(port: &Port<H>) -> Vec<Address> {
     let told = match &port.state {
         State::Dead { .. } => return Vec::new(),
-        State::Proxy(proxy) => match proxy.told {
-            Told::Peer(peer) => Some(peer),
+        State::Proxy(proxy) => match &proxy.told {
+            Told::Peer(peer) => Some(*peer),
             Told::Orphan => None,
+            Told::Spliced(writer) => Some(writer.address()),
         },
         State::Active(_) | State::Stub(_) => None,
     };

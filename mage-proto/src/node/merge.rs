@@ -10,12 +10,15 @@
 //! Credit under way belongs to a direction and stays with it; what the two ends in the middle could still have sent
 //! goes with them. O2 may therefore get up to a window that it never granted: that is why a reader checks a hard cap.
 
+use alloc::collections::VecDeque;
+
 use super::{Node, held_by_application};
-use crate::event::EventKind;
+use crate::close::CloseReason;
+use crate::event::{Closing, EventKind};
 use crate::limits::MAX_HOPS;
 use crate::message::{Data, Port as Key, PortId};
 use crate::name::{Address, NameSource, PortName};
-use crate::port::{Active, Entry, Port, Proxy, State, Told};
+use crate::port::{Entry, Port, Proxy, State, Told, Writer};
 
 /// Two ends that cannot be merged; both are as they were.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -24,9 +27,6 @@ pub enum MergeError {
     /// The pipes were created with different windows.
     #[error("the pipes have different windows")]
     WindowsDiffer,
-    /// One of the pipes has ended, or its far side is being closed.
-    #[error("one of the pipes has ended")]
-    Ended,
     /// A key of another node, or none that an application holds.
     #[error("the port is not one that this application holds")]
     BadPort,
@@ -39,45 +39,98 @@ struct Side {
     far: Address,
 }
 
+/// What an end brings into a merge.
+enum Part {
+    /// Both directions.
+    Open(Side),
+    /// The rest of the far side's stream, which has closed or will: nobody listens there any more.
+    Orphan(PortId, PortName),
+    /// What arrived before the route ended.
+    Ended(PortId),
+}
+
 impl<H, S: NameSource> Node<H, S> {
-    /// Fuses two pipes: what was sent to either end arrives at the other's far side. Merging the two ends of one pipe
-    /// closes it.
+    /// Fuses two pipes: what was sent to either end arrives at the other's far side. If one of the pipes has ended, the
+    /// other's far side gets what was unread and then the same end. Merging the two ends of one pipe closes it.
     ///
     /// # Errors
     ///
     /// Why it cannot be done, and both keys.
     pub fn merge(&mut self, a: Key, b: Key) -> Result<(), (MergeError, Key, Key)> {
-        let sides = self.mergeable(a.0).and_then(|one| Ok((one, self.mergeable(b.0)?)));
-        let (one, other) = match sides {
-            Ok(sides) => sides,
+        let parts = self.mergeable(a.0).and_then(|one| Ok((one, self.mergeable(b.0)?)));
+        let (one, other) = match parts {
+            Ok(_) if a == b => return Err((MergeError::BadPort, a, b)),
+            Ok(parts) => parts,
             Err(error) => return Err((error, a, b)),
         };
-        if a == b {
-            return Err((MergeError::BadPort, a, b));
+        match (one, other) {
+            (Part::Open(one), Part::Open(other)) => {
+                if one.far == self.address(other.name) || other.far == self.address(one.name) {
+                    self.close_quietly(alloc::vec![a.0, b.0]);
+                } else if self.window_of(a.0) != self.window_of(b.0) {
+                    return Err((MergeError::WindowsDiffer, a, b));
+                } else {
+                    self.fuse(&one, &other);
+                }
+            }
+            (Part::Open(open), Part::Ended(ended)) | (Part::Ended(ended), Part::Open(open)) => {
+                self.pass_rest(ended, &open);
+            }
+            (Part::Open(open), Part::Orphan(id, name)) | (Part::Orphan(id, name), Part::Open(open)) => {
+                self.splice(id, name, &open);
+            }
+            (Part::Orphan(..) | Part::Ended(_), Part::Orphan(..) | Part::Ended(_)) => {
+                self.close_quietly(alloc::vec![a.0, b.0]);
+            }
         }
-        if one.far == self.address(other.name) || other.far == self.address(one.name) {
-            self.close_quietly(alloc::vec![a.0, b.0]);
-            self.run();
-            return Ok(());
-        }
-        if self.window_of(a.0) != self.window_of(b.0) {
-            return Err((MergeError::WindowsDiffer, a, b));
-        }
-        self.fuse(&one, &other);
         self.run();
         Ok(())
     }
 
-    fn mergeable(&self, id: PortId) -> Result<Side, MergeError> {
+    fn mergeable(&self, id: PortId) -> Result<Part, MergeError> {
         if !held_by_application(&self.ports, id) {
             return Err(MergeError::BadPort);
         }
         match self.ports.entry(id) {
-            Some(Entry::Routed(Port { name, state: State::Active(Active { outbound: Some(far), .. }), .. })) => {
-                Ok(Side { id, name: *name, far: *far })
+            Some(Entry::Routed(Port { name, state: State::Active(active), .. })) => Ok(match active.outbound {
+                Some(far) => Part::Open(Side { id, name: *name, far }),
+                None => Part::Orphan(id, *name),
+            }),
+            Some(Entry::Detached(_)) => Ok(Part::Ended(id)),
+            Some(Entry::Routed(_)) | None => Err(MergeError::BadPort),
+        }
+    }
+
+    /// The far side of `open` gets what was unread at `ended`, then its end.
+    fn pass_rest(&mut self, ended: PortId, open: &Side) {
+        let Some(Entry::Detached(detached)) = self.ports.remove(ended) else { return };
+        for data in detached.queue {
+            self.unhold(&data);
+            self.emit(open.name, open.far, EventKind::Data(data));
+        }
+        match detached.reason {
+            CloseReason::Closed { code, text } => {
+                let unread = self.close_end(open.id, Closing { code, text });
+                unread.into_iter().for_each(|data| self.discard_held(data));
             }
-            Some(Entry::Routed(_) | Entry::Detached(_)) => Err(MergeError::Ended),
-            None => Err(MergeError::BadPort),
+            CloseReason::Lost(loss) => {
+                self.fail(open.id, None, loss);
+                self.close_quietly(alloc::vec![open.id]);
+            }
+        }
+    }
+
+    /// The far side of `open` gets what still comes to the orphan, which ends by itself. What it sent is dropped.
+    fn splice(&mut self, orphan: PortId, name: PortName, open: &Side) {
+        let through = self.address(open.name);
+        let rest = self.become_proxy(orphan, through, Told::Orphan);
+        let Some(port) = self.ports.get_mut(open.id) else { return };
+        let before = core::mem::replace(&mut port.writer, Writer::Sure(Address { port: name, ..through }));
+        let dropped = self.become_proxy(open.id, open.far, Told::Spliced(before));
+        dropped.into_iter().for_each(|data| self.discard_held(data));
+        for data in rest {
+            self.unhold(&data);
+            self.emit(name, through, EventKind::Data(data));
         }
     }
 
@@ -109,20 +162,20 @@ impl<H, S: NameSource> Node<H, S> {
             self.emit(opposite.name, side.far, hello);
         }
         for (side, opposite) in [(one, other), (other, one)] {
-            for data in self.become_proxy(side, opposite.far) {
+            for data in self.become_proxy(side.id, opposite.far, Told::Peer(side.far)) {
                 self.unhold(&data);
                 self.emit(side.name, opposite.far, EventKind::Data(data));
             }
         }
     }
 
-    /// Turns an end into a proxy that has said its Handoff; returns what waited there.
-    fn become_proxy(&mut self, side: &Side, target: Address) -> impl IntoIterator<Item = Data<H>> + use<H, S> {
-        let proxy = State::Proxy(Proxy { target, told: Told::Peer(side.far), queued: 0 });
-        let state = self.ports.get_mut(side.id).map(|port| core::mem::replace(&mut port.state, proxy));
+    /// Turns an end into a proxy; returns what waited there.
+    fn become_proxy(&mut self, id: PortId, target: Address, told: Told) -> VecDeque<Data<H>> {
+        let proxy = State::Proxy(Proxy { target, told, queued: 0 });
+        let state = self.ports.get_mut(id).map(|port| core::mem::replace(&mut port.state, proxy));
         match state {
             Some(State::Active(active)) => active.into_unread(),
-            Some(State::Stub(_) | State::Proxy(_) | State::Dead { .. }) | None => Default::default(),
+            Some(State::Stub(_) | State::Proxy(_) | State::Dead { .. }) | None => VecDeque::new(),
         }
     }
 }

@@ -138,12 +138,15 @@ pub(crate) struct Proxy {
 }
 
 /// Whom a proxy has sent its Handoff to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Told {
     /// The port that it used to send to.
     Peer(Address),
     /// Nobody: its far side was closed already. It goes when the stream ends.
     Orphan,
+    /// Nobody: it passes on the rest of a pipe whose far side was closed before the two were merged. When that stream
+    /// ends it is a stub, and the writer it had before finishes its own.
+    Spliced(Writer),
 }
 
 /// What the application still holds of a port whose route has ended.
@@ -207,16 +210,22 @@ fn rename(address: &mut Address, old: NodeName, new: NodeName) {
     }
 }
 
-impl<H> Port<H> {
-    /// See `Node::adopt_name`.
-    pub(crate) fn rename_node(&mut self, old: NodeName, new: NodeName) {
-        match &mut self.writer {
-            Writer::Sure(address) => rename(address, old, new),
-            Writer::Unsure(unsure) => {
+impl Writer {
+    fn rename_node(&mut self, old: NodeName, new: NodeName) {
+        match self {
+            Self::Sure(address) => rename(address, old, new),
+            Self::Unsure(unsure) => {
                 rename(&mut unsure.address, old, new);
                 rename(&mut unsure.handed_by, old, new);
             }
         }
+    }
+}
+
+impl<H> Port<H> {
+    /// See `Node::adopt_name`.
+    pub(crate) fn rename_node(&mut self, old: NodeName, new: NodeName) {
+        self.writer.rename_node(old, new);
         match &mut self.state {
             State::Active(Active { outbound, .. }) | State::Stub(Stub { outbound, .. }) => {
                 outbound.iter_mut().for_each(|outbound| rename(outbound, old, new));
@@ -226,6 +235,7 @@ impl<H> Port<H> {
                 match told {
                     Told::Peer(peer) => rename(peer, old, new),
                     Told::Orphan => {}
+                    Told::Spliced(writer) => writer.rename_node(old, new),
                 }
             }
             State::Dead { target } => rename(target, old, new),

@@ -291,7 +291,6 @@ fn merge_error(error: mage_proto::MergeError) -> MergeError {
     use mage_proto::MergeError as Error;
     match error {
         Error::WindowsDiffer => MergeError::WindowsDiffer,
-        Error::Ended => MergeError::Ended,
         Error::BadPort => MergeError::Foreign,
         _ => MergeError::Foreign,
     }
