@@ -1,11 +1,13 @@
-//! Executors to run nodes on, by name: in this process, and in the child processes that a scene starts.
+//! Executors to run nodes on, by name: in this process, and in the child processes that a program starts.
 
 use std::fmt;
+use std::pin::pin;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use mage::Node;
+use mage::adapter::Adapter as _;
 use mage::node::{NodeBuilder, NodeEvent};
 
 /// One of the ways to run code that Mage has an adapter for.
@@ -96,6 +98,26 @@ impl Running {
     /// When there are no random numbers.
     pub fn supervised(&self, supervisor: impl Fn(NodeEvent) + Send + Sync + 'static) -> Node {
         self.builder().supervisor(supervisor).build().expect("a node")
+    }
+
+    /// Runs `future` on this thread, as a program on this executor would.
+    ///
+    /// # Panics
+    ///
+    /// Inside itself.
+    pub fn run<T>(&self, future: impl Future<Output = T>) -> T {
+        match &self.0 {
+            Runtime::Tokio(runtime) => runtime.block_on(future),
+            Runtime::Smol { executor, .. } => smol::block_on(executor.run(future)),
+            Runtime::Threads(adapter) => {
+                let mut output = None;
+                {
+                    let future = pin!(async { output = Some(future.await) });
+                    adapter.block_on(future).expect("a plain thread");
+                }
+                output.expect("an output")
+            }
+        }
     }
 
     /// Begins a node here.

@@ -1,3 +1,4 @@
 //! What needs more than one crate of Mage: the simulator, real processes, conformance of adapters.
 
 pub mod children;
+pub mod programs;

@@ -1,0 +1,149 @@
+//! What is left behind when processes come and go: nothing.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::process::{Command, Stdio};
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use mage::Worker;
+use mage::pipe::Message;
+
+use super::{Stage, receive, send, succeeded};
+
+/// What this process has open, by number and what it is.
+fn descriptors() -> BTreeSet<(String, String)> {
+    let entries = fs::read_dir("/proc/self/fd").expect("a list of descriptors");
+    entries
+        .filter_map(|entry| {
+            let path = entry.ok()?.path();
+            let target = fs::read_link(&path).ok()?;
+            Some((path.file_name()?.to_string_lossy().into_owned(), target.to_string_lossy().into_owned()))
+        })
+        // The one that reads the list itself.
+        .filter(|(_, target)| !target.ends_with("/fd"))
+        .collect()
+}
+
+/// The numbers of this process's children, ended ones included, from the system's process table.
+fn children() -> Vec<String> {
+    let this = std::process::id().to_string();
+    let processes = fs::read_dir("/proc").expect("a list of processes");
+    processes
+        .filter_map(|entry| fs::read_to_string(entry.ok()?.path().join("stat")).ok())
+        .filter(|stat| stat.rsplit(')').next().and_then(|rest| rest.split_whitespace().nth(1)) == Some(&this))
+        .collect()
+}
+
+/// Gives other threads and tasks their turn until `left` says that nothing is left; fails when there still is something
+/// after a time that no healthy run needs.
+async fn eventually<T: std::fmt::Debug>(what: &str, mut left: impl FnMut() -> Vec<T>) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    loop {
+        let left = left();
+        if left.is_empty() {
+            return;
+        }
+        assert!(Instant::now() < deadline, "{what}: {left:?}");
+        std::thread::yield_now();
+        let mut yielded = false;
+        std::future::poll_fn(|cx| {
+            cx.waker().wake_by_ref();
+            if std::mem::replace(&mut yielded, true) { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+    }
+}
+
+pub(super) mod no_descriptor_and_no_zombie_remains {
+    use super::*;
+
+    async fn round(stage: &Stage) {
+        let (worker, pipe) = stage.start("echo");
+        let (victim, to_victim) = stage.start("echo");
+        let (kept, travels) = stage.node.create_pipe();
+        let handle = fs::File::open("/dev/null").expect("a file");
+        send(&pipe, Message { pipes: vec![travels], handles: vec![handle.into()], ..Message::default() }).await;
+        let back = receive(&pipe).await;
+        assert_eq!((back.pipes.len(), back.handles.len()), (1, 1));
+        // Some are on their way when their receiver dies.
+        let handle = fs::File::open("/dev/null").expect("a file");
+        send(&to_victim, Message { pipes: back.pipes, handles: vec![handle.into()], ..Message::default() }).await;
+        victim.kill().expect("a process to kill");
+        victim.wait().await.expect("a status");
+        to_victim.closed().await;
+        drop((pipe, kept));
+        succeeded(worker).await;
+    }
+
+    pub(in crate::programs) async fn parent(stage: &Stage) {
+        // What a first round opens for good: descriptors of the executor and of the adapter.
+        let before = descriptors();
+        round(stage).await;
+        eventually("children", children).await;
+        let kept = settled().await.difference(&before).count();
+        for _ in 0..10 {
+            round(stage).await;
+        }
+        eventually("descriptors", || {
+            let new: Vec<_> = descriptors().difference(&before).cloned().collect();
+            if new.len() <= kept { Vec::new() } else { new }
+        })
+        .await;
+        eventually("children", children).await;
+    }
+
+    /// The descriptors that are open when nothing is being closed any more.
+    async fn settled() -> BTreeSet<(String, String)> {
+        let mut last = descriptors();
+        let mut same = 0;
+        eventually("descriptors that come and go", || {
+            let now = descriptors();
+            let changed: Vec<_> = now.symmetric_difference(&last).cloned().collect();
+            same = if changed.is_empty() { same + 1 } else { 0 };
+            last = now;
+            if same > 50 { Vec::new() } else { vec![changed] }
+        })
+        .await;
+        last
+    }
+
+    pub(in crate::programs) async fn child(stage: &Stage, _part: &str) {
+        let pipe = stage.join().await;
+        while let Ok(message) = pipe.receive().await {
+            send(&pipe, message).await;
+        }
+    }
+}
+
+pub(super) mod a_worker_that_is_dropped_is_reaped {
+    use super::*;
+
+    pub(in crate::programs) async fn parent(stage: &Stage) {
+        // One ends by itself after it was dropped, one is killed by being dropped.
+        drop(Worker::command("true").spawn(&stage.node).expect("a process"));
+        drop(Worker::command("sleep").arg("1000").kill_on_drop(true).spawn(&stage.node).expect("a process"));
+        eventually("children", children).await;
+    }
+
+    pub(in crate::programs) async fn child(_stage: &Stage, _part: &str) {}
+}
+
+pub(super) mod a_grandchild_inherits_no_socket {
+    use super::*;
+
+    pub(in crate::programs) async fn parent(stage: &Stage) {
+        let (worker, pipe) = stage.start("lists");
+        let listed = receive(&pipe).await;
+        let listed = String::from_utf8_lossy(&listed.payload);
+        assert!(listed.contains("/dev/null"), "{listed}");
+        assert!(!listed.contains("socket:"), "{listed}");
+        succeeded(worker).await;
+    }
+
+    pub(in crate::programs) async fn child(stage: &Stage, _part: &str) {
+        let pipe = stage.join().await;
+        let list = Command::new("ls").args(["-l", "/proc/self/fd"]).stderr(Stdio::null()).output().expect("a list");
+        send(&pipe, &list.stdout[..]).await;
+    }
+}
