@@ -93,6 +93,7 @@ extern crate alloc;
 mod close;
 mod control;
 mod credit;
+mod describe;
 mod event;
 mod frame;
 mod limits;
@@ -109,6 +110,7 @@ mod wire;
 
 pub use close::{CloseReason, Loss, MAX_CLOSE_TEXT};
 pub use control::PROTOCOL_VERSION;
+pub use describe::{Naming, describe};
 pub use frame::FrameKind;
 pub use limits::{Limits, Window};
 pub use link::LinkId;
