@@ -1,1 +1,0 @@
-//! Journeys through Mage, one folder each; the demo is the first.

@@ -1,0 +1,4 @@
+//! Scenes of the protocol: each a sentence, played in many orders of delivery.
+mod scenes {
+    mod flows;
+}
