@@ -11,7 +11,7 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 
 use crate::event::Descriptor;
-use crate::frame::{DataMarks, data_head_len, write_data_head};
+use crate::frame::{DATA_HEAD_LEN, DataMarks, data_head_len, write_data_head};
 use crate::message::PortId;
 use crate::name::PortName;
 use crate::payload::Payload;
@@ -19,7 +19,7 @@ use crate::payload::Payload;
 /// How much one batch takes, in bytes; one large slice may exceed it.
 const BATCH: usize = 64 << 10;
 /// Payloads up to this many bytes are copied behind their head; a copy is cheaper than another slice in the write.
-const COPIED: usize = 8 << 10;
+pub(crate) const COPIED: usize = 8 << 10;
 /// Buffers larger than this are not kept for reuse, in bytes.
 const KEPT: usize = 2 * BATCH;
 
@@ -27,8 +27,8 @@ const KEPT: usize = 2 * BATCH;
 #[derive(Debug, Clone)]
 pub(crate) struct Outbox<H> {
     segments: VecDeque<Segment<H>>,
-    /// A buffer that came back from the driver.
-    spare: Vec<u8>,
+    /// Whole frames behind all segments: where small messages are written. Empty, it is a buffer to be used again.
+    tail: Vec<u8>,
     /// Everything queued was handed out when it was polled last, so the driver must be told of the next frame.
     asleep: bool,
 }
@@ -69,45 +69,54 @@ pub(crate) struct Polled {
 
 impl<H> Outbox<H> {
     pub(crate) fn new() -> Self {
-        Self { segments: VecDeque::new(), spare: Vec::new(), asleep: true }
+        Self { segments: VecDeque::new(), tail: Vec::new(), asleep: true }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.segments.is_empty()
+        self.tail.is_empty() && self.segments.is_empty()
     }
 
     /// Says once that something waits, until it was polled empty again.
     #[inline]
     pub(crate) fn wakes(&mut self) -> bool {
-        !self.segments.is_empty() && core::mem::take(&mut self.asleep)
+        self.asleep && !self.is_empty() && core::mem::take(&mut self.asleep)
     }
 
     /// The buffer for a frame of about `length` bytes, behind the frames that wait already.
     #[inline]
     pub(crate) fn frames(&mut self, length: usize) -> &mut Vec<u8> {
-        let fits = match self.segments.back() {
-            Some(Segment::Frames(last)) => last.len().saturating_add(length) <= BATCH,
-            Some(Segment::Attached { .. } | Segment::Message(_)) | None => false,
-        };
-        if !fits {
-            let buffer = core::mem::take(&mut self.spare);
-            self.segments.push_back(Segment::Frames(buffer));
+        if self.tail.len().saturating_add(length) > BATCH {
+            self.end_tail();
+            self.tail.reserve(BATCH.max(length));
         }
-        match self.segments.back_mut() {
-            Some(Segment::Frames(last)) => last,
-            // Not reached: one was just put there. The spare buffer is a safe place to write to all the same.
-            Some(Segment::Attached { .. } | Segment::Message(_)) | None => &mut self.spare,
+        &mut self.tail
+    }
+
+    /// Makes a segment of the tail, so that another can follow it.
+    fn end_tail(&mut self) {
+        if !self.tail.is_empty() {
+            self.segments.push_back(Segment::Frames(core::mem::take(&mut self.tail)));
         }
+    }
+
+    /// Queues a whole small message without ports and handles.
+    #[inline]
+    pub(crate) fn plain(&mut self, marks: DataMarks, payload: &[u8]) {
+        let length = DATA_HEAD_LEN.saturating_add(payload.len());
+        let out = self.frames(length);
+        out.reserve(length);
+        write_data_head(out, marks, &[], payload.len());
+        out.extend_from_slice(payload);
     }
 
     /// Queues a whole frame that brings handles.
     pub(crate) fn attached(&mut self, frame: Vec<u8>, handles: Vec<H>) {
+        self.end_tail();
         self.segments.push_back(Segment::Attached { frame, handles });
     }
 
     /// Queues a message, or a fragment of one. `origin` is the proxy that passes it on, if one does: its bytes are
     /// reported as [`Polled::released`] when they leave.
-    #[inline]
     pub(crate) fn message(
         &mut self,
         marks: DataMarks,
@@ -125,23 +134,25 @@ impl<H> Outbox<H> {
             return;
         }
         let rest = payload.into_bytes();
+        self.end_tail();
         self.segments.push_back(Segment::Message(Box::new(Uncut { marks, cargo, handles, rest, origin })));
     }
 
     /// Moves the next batch into `batch`, which is empty.
     pub(crate) fn poll(&mut self, max_frame: u32, batch: &mut Transmit<H>) -> Polled {
-        if self.spare.capacity() == 0 {
-            self.spare = core::mem::take(&mut batch.spare);
-        }
         while batch.length < BATCH {
             let next = self.segments.front().map(Segment::brings_handles);
             if next == Some(true) && batch.length > 0 {
                 break;
             }
             match self.segments.pop_front() {
-                None => {
+                None if self.tail.is_empty() => {
                     self.asleep = true;
                     break;
+                }
+                None => {
+                    let empty = core::mem::take(&mut batch.spare);
+                    batch.push(Piece::Owned(core::mem::replace(&mut self.tail, empty)));
                 }
                 Some(Segment::Frames(frames)) => batch.push(Piece::Owned(frames)),
                 Some(Segment::Attached { frame, handles }) => {
@@ -165,6 +176,8 @@ impl<H> Outbox<H> {
 
     /// Takes over what waited for the same node elsewhere, behind what waits here.
     pub(crate) fn append(&mut self, mut other: Self) {
+        self.end_tail();
+        other.end_tail();
         self.segments.append(&mut other.segments);
     }
 

@@ -20,7 +20,6 @@ const FIRST_RESERVE: u64 = 4 << 20;
 
 impl<H, S: NameSource> Node<H, S> {
     /// A message, or a fragment of one, has come from the writer of the end `id`.
-    #[inline]
     pub(super) fn data_at_end(&mut self, id: PortId, from: Address, mut data: Data<H>) {
         if let Some(place) = data.cargo.iter().position(|&cargo| cargo == id) {
             // The peer became adjacent while the message was under way. Queued in itself the end could never be
@@ -48,7 +47,6 @@ impl<H, S: NameSource> Node<H, S> {
     }
 
     /// Charges a link for bytes that wait here now; above its bound, the route that brought the last of them fails.
-    #[inline]
     fn charge_arrival(&mut self, via: Option<crate::link::LinkId>, bytes: u64, id: PortId, from: Address) {
         let limit = self.limits.link_bytes;
         let Some(link) = via.and_then(|via| self.link_mut(via)) else { return };
@@ -70,7 +68,6 @@ enum Arrival {
 
 impl<H> Active<H> {
     /// Queues a message or adds a fragment; gives it back with what is wrong with it.
-    #[inline]
     fn arrive(&mut self, data: Data<H>, limits: &Limits) -> Result<Arrival, (Data<H>, RouteError)> {
         if data.continues() {
             return self.continue_message(data);
@@ -78,42 +75,59 @@ impl<H> Active<H> {
         if self.assembly.is_some() {
             return Err((data, out_of_place("a message begins inside another")));
         }
-        let announced = match self.admit(&data, limits) {
+        let announced = match self.admit(bytes_of(&data), data.cost, data.attachments(), data.more, limits) {
             Ok(announced) => announced,
             Err(error) => return Err((data, error)),
         };
-        self.credit.arrived(data.cost);
-        self.unread = self.unread.saturating_add(u64::from(data.cost));
         if data.more {
+            self.charge(data.cost);
             self.assembly = Some(Box::new(Assembly::begin(data, announced)));
             return Ok(Arrival::Part);
         }
-        Ok(self.queue(data))
+        Ok(Arrival::Whole { first: self.accept(data) })
     }
 
+    /// Counts the cost of a message that was admitted.
     #[inline]
-    fn queue(&mut self, whole: Data<H>) -> Arrival {
+    fn charge(&mut self, cost: u32) {
+        self.credit.arrived(cost);
+        self.unread = self.unread.saturating_add(u64::from(cost));
+    }
+
+    /// Queues a whole message that was admitted; says whether nothing waited before it.
+    #[inline]
+    pub(super) fn accept(&mut self, whole: Data<H>) -> bool {
+        self.charge(whole.cost);
         let first = self.queue.is_empty();
         self.queue.push_back(whole);
-        Arrival::Whole { first }
+        first
     }
 
-    /// The payload that a message announces, if it may come.
+    /// Whether a whole message without attachments may come for certain: it costs what it should and stays inside the
+    /// window, below every bound that [`admit`](Self::admit) knows.
     #[inline]
-    fn admit(&self, data: &Data<H>, limits: &Limits) -> Result<u64, RouteError> {
-        let size = bytes_of(data);
-        let announced = Limits::payload_of(data.cost, data.attachments());
-        let announced = announced.ok_or(RouteError::Cost { size, cost: data.cost })?;
-        if size > announced || (!data.more && size < announced) {
-            return Err(RouteError::Cost { size, cost: data.cost });
+    pub(super) fn admits_plain(&self, size: u64, cost: u32, limits: &Limits) -> bool {
+        let (window, cost) = (self.credit.window, u64::from(cost));
+        cost == size.saturating_add(Limits::cost(0, 0))
+            && size <= u64::from(limits.max_message)
+            && self.unread.saturating_add(cost) <= u64::from(window.bytes)
+            && u32::try_from(self.queue.len()).is_ok_and(|waiting| waiting < window.messages)
+    }
+
+    /// The payload that a message announces, if it may come. `size`: the payload in bytes that came with this fragment.
+    #[inline]
+    fn admit(&self, size: u64, cost: u32, attachments: usize, more: bool, limits: &Limits) -> Result<u64, RouteError> {
+        let announced = Limits::payload_of(cost, attachments).ok_or(RouteError::Cost { size, cost })?;
+        if size > announced || (!more && size < announced) {
+            return Err(RouteError::Cost { size, cost });
         }
         let limit = u64::from(limits.max_message);
         if announced > limit {
             return Err(RouteError::MessageTooLarge { size: announced, limit });
         }
-        let (unread, messages) = (self.unread.saturating_add(u64::from(data.cost)), self.queue.len().saturating_add(1));
+        let (unread, messages) = (self.unread.saturating_add(u64::from(cost)), self.queue.len().saturating_add(1));
         let window = self.credit.window;
-        let limit = limits.hard_cap(window).saturating_add(Limits::cost(0, data.attachments()));
+        let limit = limits.hard_cap(window).saturating_add(Limits::cost(0, attachments));
         let most_messages = usize::try_from(window.messages).unwrap_or(usize::MAX).saturating_mul(4).saturating_add(1);
         if unread > limit || messages > most_messages {
             return Err(RouteError::Overrun { unread, messages, limit });
@@ -134,7 +148,11 @@ impl<H> Active<H> {
             return Ok(Arrival::Part);
         }
         match self.assembly.take() {
-            Some(assembly) => Ok(self.queue(assembly.into_data(false))),
+            Some(assembly) => {
+                let first = self.queue.is_empty();
+                self.queue.push_back(assembly.into_data(false));
+                Ok(Arrival::Whole { first })
+            }
             None => Ok(Arrival::Part),
         }
     }

@@ -103,6 +103,24 @@ impl<H, S: NameSource> Node<H, S> {
     ///
     /// Why it was not sent, and the whole message; nothing has changed then.
     pub fn send(&mut self, port: &Key, message: Message<H>) -> Result<(), SendError<H>> {
+        let (size, attached) = (message.payload.len(), message.handles.len());
+        if message.cargo.is_empty()
+            && size <= usize::try_from(self.limits.max_message).unwrap_or(usize::MAX)
+            && attached <= usize::from(self.limits.handles)
+            && let Some(Port { name, state: State::Active(active), .. }) = self.ports.get_mut(port.0)
+            && let Some(outbound) = active.outbound
+            && active.credit.may_send()
+        {
+            let cost = u32::try_from(Limits::cost(size, attached)).unwrap_or(u32::MAX);
+            let (name, starved) = (*name, active.credit.charge(cost));
+            self.send_plain(name, outbound, message, cost, starved);
+            return Ok(());
+        }
+        self.send_cargo(port, message)
+    }
+
+    /// Sends a message with cargo, or says why a message may not be sent.
+    fn send_cargo(&mut self, port: &Key, message: Message<H>) -> Result<(), SendError<H>> {
         let cost = match self.sendable(port.0, &message) {
             Ok(cost) => cost,
             Err(kind) => return Err(SendError { kind, message }),
@@ -117,10 +135,6 @@ impl<H, S: NameSource> Node<H, S> {
             return Err(SendError { kind: SendErrorKind::Closed(CloseReason::default()), message });
         };
         let starved = active.credit.charge(cost);
-        if message.cargo.is_empty() {
-            self.send_plain(name, outbound, message, cost, starved);
-            return Ok(());
-        }
         let Message { payload, cargo, handles } = message;
         let cargo: Vec<PortId> = cargo.into_iter().map(|key| key.0).collect();
         let data = Data { payload, cargo, handles, cost, more: false, starved, via: None };
@@ -187,7 +201,7 @@ impl<H, S: NameSource> Node<H, S> {
         max: usize,
         into: &mut VecDeque<Message<H>>,
     ) -> Result<usize, CloseReason> {
-        let mut count = 0_usize;
+        let mut count = self.take_plain(port.0, max, into);
         while count < max {
             match self.take(port.0) {
                 Ok(Some(message)) => into.push_back(message),

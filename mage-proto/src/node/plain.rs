@@ -2,85 +2,163 @@
 //!
 //! Nearly every message is one. On the long way it is an event: built, queued in the worklist, matched against the
 //! state table, moved a dozen times on the stack. Here it goes straight from the application to the link's buffer, and
-//! straight from the receive buffer to the reader's queue. What is checked is the same, and whatever is not plain, or
-//! reaches a port that is not settled, takes the long way. Measured with batches of 64-byte messages between two nodes
-//! driven by hand, in one run: see `docs/performance.md`.
+//! straight from the receive buffer to the reader's queue, one look-up for each table. What is checked is the same, and
+//! there is no error here: whatever is not plain, is not admitted, or reaches a port that is not settled, takes the long
+//! way, which says what is wrong. What this bought is in `docs/performance.md`.
 
+use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
-use bytes::BytesMut;
+use bytes::{Buf, BytesMut};
 
-use super::receive::cut_payload;
 use super::{Node, Reach};
-use crate::event::EventKind;
-use crate::frame::{DATA_HEAD_LEN, DataMarks, PlainData};
+use crate::event::{Event, EventKind};
+use crate::frame::{DATA_HEAD_LEN, DataMarks, Head, PlainData};
 use crate::link::LinkId;
 use crate::message::{Data, Message, PortId};
 use crate::name::{Address, NameSource, NodeName, PortName};
+use crate::outbox::COPIED;
 use crate::output::Output;
-use crate::port::{Port, State, Writer};
+use crate::payload::Payload;
+use crate::port::{Active, Entry, Holder, Port, State, Writer};
+
+/// Payloads from this many bytes on stay in the receive buffer; below, a copy is cheaper than what a slice would pin.
+pub(super) const SLICED: usize = 16 << 10;
 
 impl<H, S: NameSource> Node<H, S> {
     /// Sends a message without cargo that was charged already.
     #[inline]
     pub(super) fn send_plain(&mut self, from: PortName, dest: Address, message: Message<H>, cost: u32, starved: bool) {
-        let Message { payload, handles, .. } = message;
         if dest.node != self.name
             && let Some(Reach::Linked(link)) = self.nodes.get(&dest.node)
         {
             let id = *link;
             let Some(link) = self.links.get_mut(id.index()) else { return };
-            let attached = u16::try_from(handles.len()).unwrap_or(u16::MAX);
-            let marks = DataMarks { dest: dest.port, from, cost, more: false, starved, handles: attached };
-            link.outbox.message(marks, Vec::new(), payload, handles, None);
+            let handles = u16::try_from(message.handles.len()).unwrap_or(u16::MAX);
+            let marks = DataMarks { dest: dest.port, from, cost, more: false, starved, handles };
+            if handles == 0 && message.payload.len() <= COPIED {
+                link.outbox.plain(marks, &message.payload);
+            } else {
+                link.outbox.message(marks, Vec::new(), message.payload, message.handles, None);
+            }
             if link.outbox.wakes() {
                 self.output(Output::LinkReady { link: id });
             }
             return;
         }
-        let data = Data { payload, cargo: Vec::new(), handles, cost, more: false, starved, via: None };
+        let from_here = self.address(from);
+        let (size, attached) = (u64::try_from(message.payload.len()).unwrap_or(u64::MAX), message.handles.len());
+        let data = |message| {
+            let Message { payload, handles, .. } = message;
+            Data { payload, cargo: Vec::new(), handles, cost, more: false, starved, via: None }
+        };
         if dest.node == self.name
-            && let Some(id) = self.settled(dest.port, self.address(from))
+            && attached == 0
+            && let Some(id) = self.ports.find(dest.port)
+            && let Some(active) = self.ports.get_mut(id).and_then(|port| settled(port, from_here))
+            && active.admits_plain(size, cost, &self.limits)
         {
-            self.data_at_end(id, self.address(from), data);
-        } else {
-            self.emit(from, dest, EventKind::Data(data));
+            let held = active.holder == Holder::Application;
+            if active.accept(data(message)) && held {
+                self.output(Output::Readable(id));
+            }
+            return;
         }
+        self.emit(from, dest, EventKind::Data(data(message)));
         self.run();
     }
 
-    /// Takes a plain message from the front of `input`, if its route is settled here. False: nothing was done.
+    /// Takes plain messages from the front of `input` for as long as there are any that it can place.
     #[inline]
-    pub(super) fn handle_plain(
+    pub(super) fn handle_plain(&mut self, link: LinkId, node: NodeName, input: &mut BytesMut) {
+        let mut done = 0_usize;
+        let mut found = None;
+        while let Some(length) = input.get(done..).and_then(|rest| self.plain_frame(link, node, rest, &mut found)) {
+            done = done.saturating_add(length);
+        }
+        if done > 0 {
+            input.advance(done);
+        }
+    }
+
+    /// Takes the frame at the front of `input`, if it is a plain message whose route is settled here; returns its
+    /// length. `found`: the port that was looked up last.
+    #[inline]
+    fn plain_frame(
         &mut self,
         link: LinkId,
         node: NodeName,
-        plain: PlainData,
-        input: &mut BytesMut,
-        length: usize,
-    ) -> bool {
-        let from = Address { node, port: plain.from };
-        let Some(id) = self.settled(plain.dest, from) else { return false };
-        let payload = cut_payload(input, length, DATA_HEAD_LEN);
-        let PlainData { cost, starved, .. } = plain;
-        let via = Some(link);
-        let data = Data { payload, cargo: Vec::new(), handles: Vec::new(), cost, more: false, starved, via };
-        self.data_at_end(id, from, data);
-        true
+        input: &[u8],
+        found: &mut Option<(PortName, PortId)>,
+    ) -> Option<usize> {
+        let head = Head::read(input, &self.limits).ok()??;
+        let frame = input.get(..head.len())?;
+        let PlainData { dest, from, cost, starved } = head.plain_data(frame)?;
+        let payload = frame.get(DATA_HEAD_LEN..).filter(|payload| payload.len() < SLICED)?;
+        let id = match *found {
+            Some((name, id)) if name == dest => id,
+            Some(_) | None => self.ports.find(dest)?,
+        };
+        *found = Some((dest, id));
+        let active = settled(self.ports.get_mut(id)?, Address { node, port: from })?;
+        let carrier = self.links.get_mut(link.index())?;
+        let size = u64::try_from(payload.len()).unwrap_or(u64::MAX);
+        let held = carrier.held.saturating_add(size);
+        if held > self.limits.link_bytes || !active.admits_plain(size, cost, &self.limits) {
+            return None;
+        }
+        carrier.held = held;
+        let payload = Payload::copy_from_slice(payload);
+        let (cargo, handles, via) = (Vec::new(), Vec::new(), Some(link));
+        let mine = active.holder == Holder::Application;
+        if active.accept(Data { payload, cargo, handles, cost, more: false, starved, via }) && mine {
+            self.output(Output::Readable(id));
+        }
+        Some(head.len())
     }
 
-    /// The end called `dest`, if `from` is its settled writer and nothing waits before what `from` says.
+    /// Takes up to `max` messages without cargo from the front of a port's queue and returns their credit.
     #[inline]
-    fn settled(&mut self, dest: PortName, from: Address) -> Option<PortId> {
-        let id = self.ports.find(dest)?;
-        match self.ports.get_mut(id)? {
-            Port { writer: Writer::Sure(writer), pending: None, state: State::Active(active), reroutes, .. }
-                if *writer == from && active.assembly.is_none() =>
-            {
-                *reroutes = 0;
-                Some(id)
+    pub(super) fn take_plain(&mut self, id: PortId, max: usize, into: &mut VecDeque<Message<H>>) -> usize {
+        let Some(Entry::Routed(Port { name, state: State::Active(active), .. })) = self.ports.entry_mut(id) else {
+            return 0;
+        };
+        let from = Address { node: self.name, port: *name };
+        let mut count = 0_usize;
+        while count < max
+            && let Some(next) = active.queue.front()
+            && next.cargo.is_empty()
+        {
+            // All is read before the message is moved: so it moves whole, and not field by field.
+            let (cost, starved, via, size) = (next.cost, next.starved, next.via, next.payload.len());
+            active.unread = active.unread.saturating_sub(u64::from(cost));
+            let due = active.credit.taken(cost, starved);
+            if let (Some(due), Some(dest)) = (due, active.outbound) {
+                self.work.push_back(Event { dest, from, kind: EventKind::Credit(due) });
             }
-            Port { .. } => None,
+            if let Some(via) = via
+                && let Some(link) = self.links.get_mut(via.index()).filter(|link| link.serial == via.serial)
+            {
+                link.held = link.held.saturating_sub(u64::try_from(size).unwrap_or(u64::MAX));
+            }
+            let Some(data) = active.queue.pop_front() else { break };
+            into.push_back(Message { payload: data.payload, cargo: Vec::new(), handles: data.handles });
+            count = count.saturating_add(1);
         }
+        count
+    }
+}
+
+/// The end at `port`, if `from` is its settled writer and nothing waits before what `from` says.
+#[inline]
+fn settled<H>(port: &mut Port<H>, from: Address) -> Option<&mut Active<H>> {
+    match port {
+        Port { writer: Writer::Sure(writer), pending: None, state: State::Active(active), reroutes, .. }
+            if *writer == from && active.assembly.is_none() =>
+        {
+            *reroutes = 0;
+            Some(active)
+        }
+        Port { .. } => None,
     }
 }

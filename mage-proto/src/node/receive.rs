@@ -9,6 +9,7 @@ use alloc::vec::Vec;
 use bytes::{Buf, BytesMut};
 
 use super::Node;
+use super::plain::SLICED;
 use crate::close::Loss;
 use crate::control::Control;
 use crate::event::{Descriptor, Event, EventKind};
@@ -19,9 +20,6 @@ use crate::name::{Address, NameSource, NodeName, PortName};
 use crate::output::{Discard, Output};
 use crate::payload::Payload;
 use crate::violation::Violation;
-
-/// Payloads from this many bytes on stay in the receive buffer; below, a copy is cheaper than what a slice would pin.
-const SLICED: usize = 16 << 10;
 
 impl<H, S: NameSource> Node<H, S> {
     /// Takes every whole frame from the front of `input`, and the handles that came with them from the front of
@@ -70,17 +68,13 @@ impl<H, S: NameSource> Node<H, S> {
                 self.output(Output::Discard(Discard::Handles(core::mem::take(handles).into())));
                 return Ok(());
             }
+            if let Some(node) = self.node_of(link) {
+                self.handle_plain(link, node, input);
+            }
             let Some(head) = Head::read(input, &self.limits)? else { break };
             let Some(frame) = input.get(..head.len()) else { break };
-            if let Some(plain) = head.plain_data(frame)
-                && let Some(node) = self.node_of(link)
-                && self.handle_plain(link, node, plain, input, head.len())
-            {
-                self.run();
-                continue;
-            }
             let announced = usize::from(head.handles);
-            let body = head.body(input.get(..head.len()).unwrap_or_default(), &self.limits)?;
+            let body = head.body(frame, &self.limits)?;
             if handles.len() < announced {
                 self.take_shortage(link, head.handles, handles)?;
                 self.handle_short(link, body, input, head.len())?;
@@ -279,8 +273,7 @@ pub(super) enum Refusal {
 }
 
 /// Takes the frame of `length` bytes from the front of `input` and returns what lies from `at` to its end.
-#[inline]
-pub(super) fn cut_payload(input: &mut BytesMut, length: usize, at: usize) -> Payload {
+fn cut_payload(input: &mut BytesMut, length: usize, at: usize) -> Payload {
     if length.saturating_sub(at) >= SLICED {
         let mut frame = input.split_to(length);
         frame.advance(at);
