@@ -26,7 +26,11 @@ use mage_proto::LinkId;
 use crate::adapter::{Adapter, WouldDeadlock};
 use crate::backend::Backend;
 use crate::driver::{Driver, Supervisor};
+use crate::endpoint::{PendingReceiver, PendingRemote};
+use crate::interface::Interface;
 use crate::pipe::MessagePipe;
+use crate::receiver::Receiver;
+use crate::remote::Remote;
 use crate::socket;
 
 pub use accepting::Accepting;
@@ -143,6 +147,17 @@ impl Node {
     pub fn create_pipe(&self) -> (MessagePipe, MessagePipe) {
         let (a, b) = self.0.driver.create_pipe();
         (self.pipe(a), self.pipe(b))
+    }
+
+    /// Makes a pipe of an interface and binds both ends: calls on the remote arrive at the receiver.
+    pub fn create<I: Interface>(&self) -> (Remote<I>, Receiver<I>) {
+        let (remote, receiver) = self.create_pipe();
+        (Remote::bind(remote), Receiver::bind(receiver))
+    }
+
+    /// Makes a pipe of an interface whose ends are not bound yet, to be sent to others.
+    pub fn create_pending<I: Interface>(&self) -> (PendingRemote<I>, PendingReceiver<I>) {
+        PendingRemote::pair(self.create_pipe())
     }
 
     fn pipe(&self, end: crate::backend::End) -> MessagePipe {

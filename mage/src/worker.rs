@@ -30,8 +30,11 @@ use crate::adapter::WouldDeadlock;
 use crate::backend::Backend;
 use crate::driver::{Driver, JoinFailed};
 use crate::inherit::{ENTRY, INVITATION};
+use crate::interface::Interface;
 use crate::node::{InviteErrorKind, JoinError, Node, NodeName};
 use crate::pipe::MessagePipe;
+use crate::receiver::Receiver;
+use crate::remote::Remote;
 use crate::socket;
 use crate::sync::Lock;
 
@@ -142,6 +145,28 @@ impl Worker {
     /// were taken.
     pub fn take_pipe(&mut self) -> Option<MessagePipe> {
         self.pipes.next()
+    }
+
+    /// Takes the next of the first pipes and binds it, to call an object that the worker serves.
+    ///
+    /// # Panics
+    ///
+    /// When all first pipes were taken: [`WorkerCommand::pipes`] asks for more than one.
+    pub fn remote<I: Interface>(&mut self) -> Remote<I> {
+        Remote::bind(self.next_pipe())
+    }
+
+    /// Takes the next of the first pipes and binds it, to serve the worker.
+    ///
+    /// # Panics
+    ///
+    /// When all first pipes were taken: [`WorkerCommand::pipes`] asks for more than one.
+    pub fn receiver<I: Interface>(&mut self) -> Receiver<I> {
+        Receiver::bind(self.next_pipe())
+    }
+
+    fn next_pipe(&mut self) -> MessagePipe {
+        self.pipes.next().expect("a first pipe that was not taken yet")
     }
 
     /// Waits until the worker has accepted its invitation, and returns the name of its node.
