@@ -106,19 +106,19 @@ pub struct Method<T, E = Infallible> {
 impl<T: Parameter, E: Parameter> Method<T, E> {
     /// A method whose answers are encoded as their types say.
     pub const fn new(id: u32, name: &'static str) -> Self {
-        Self { id, name, encode: T::encode, decode: T::decode, encode_error: E::encode, decode_error: E::decode }
+        Self::with_answer(id, name, T::encode, T::decode)
     }
+}
 
-    /// Encodes answers otherwise: with bounds and defaults that the type does not know.
-    #[must_use]
+impl<T, E: Parameter> Method<T, E> {
+    /// A method whose answers have bounds and defaults that their types do not know.
     pub const fn with_answer(
-        mut self,
+        id: u32,
+        name: &'static str,
         encode: fn(T, &mut Encoder),
         decode: fn(&mut Decoder<'_>) -> Result<T, Fault>,
     ) -> Self {
-        self.encode = encode;
-        self.decode = decode;
-        self
+        Self { id, name, encode, decode, encode_error: E::encode, decode_error: E::decode }
     }
 }
 

@@ -9,7 +9,7 @@ use anstream::ColorChoice;
 use clap::CommandFactory as _;
 use magen_nom::analysis::{Analysis, Format, Options, written};
 use magen_nom::breaking::breaking;
-use magen_nom::compiler::{refuse_same_outputs, rust, write_all};
+use magen_nom::compiler::{refuse_same_outputs, write_all};
 use magen_nom::diagnostic::{Code, Report, Style, most_similar};
 use magen_nom::fmt::format;
 use magen_nom::load::{Root, decode};
@@ -66,7 +66,7 @@ impl Session {
         }
         if from_stdin {
             let root = analysis.loaded.roots.first().copied().unwrap_or(FileId(0));
-            io::stdout().write_all(rust(&analysis.model, root).as_bytes())?;
+            io::stdout().write_all(magen_nom::generate::file(&analysis.model, root).as_bytes())?;
         } else {
             write_all(&analysis, out_dir)?;
         }

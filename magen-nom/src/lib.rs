@@ -7,6 +7,7 @@ pub mod check;
 pub mod compiler;
 pub mod diagnostic;
 pub mod fmt;
+pub mod generate;
 pub mod load;
 pub mod model;
 pub mod name;
