@@ -53,9 +53,10 @@ pub fn upper_snake(name: &str) -> String {
 pub fn upper_camel(name: &str) -> String {
     let shouted = name.trim_matches('_').contains('_') && !name.bytes().any(|byte| byte.is_ascii_lowercase());
     join(name, "", |word| {
-        let (first, rest) = word.split_at(1);
-        let rest = if shouted { rest.to_ascii_lowercase() } else { rest.to_owned() };
-        first.to_ascii_uppercase() + &rest
+        let mut letters = word.chars();
+        let first = letters.next().map(|first| first.to_ascii_uppercase());
+        let rest = letters.as_str();
+        first.into_iter().chain(rest.chars().map(|c| if shouted { c.to_ascii_lowercase() } else { c })).collect()
     })
 }
 

@@ -112,15 +112,15 @@ codes! {
     /// Two methods of one id.
     IdCollision = "MG0038",
     /// An import that is not found.
-    ImportNotFound = "MG0040",
+    ImportNotFound = "MG0039",
     /// Files that import each other.
-    ImportCycle = "MG0041",
+    ImportCycle = "MG0040",
     /// A file that cannot be read.
-    Unreadable = "MG0042",
+    Unreadable = "MG0041",
     /// Two files that would generate the same one.
-    SameOutput = "MG0043",
+    SameOutput = "MG0042",
     /// An import that nothing uses.
-    UnusedImport = "MG0044",
+    UnusedImport = "MG0043",
     /// A declaration is gone.
     Removed = "MG0101",
     /// A method has another id.
