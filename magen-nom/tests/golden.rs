@@ -1,6 +1,6 @@
 //! Golden files: what the compiler says and makes, beside what it was given.
 //!
-//! `errors/*.magen` beside `.err`, `fmt/*.magen` beside `.fmt`, and `breaking/*/{old,new}.magen` with `said.err`.
+//! `generate/*.magen` beside `.rs`, `errors/*.magen` beside `.err`, `fmt/*.magen` beside `.fmt`, and `breaking/*/{old,new}.magen` with `said.err`.
 //! `UPDATE_GOLDEN=1 cargo test -p magen-nom --test golden` writes what comes out; otherwise a difference fails.
 
 use std::fmt::Write as _;
@@ -93,6 +93,21 @@ fn every_code_of_a_file_is_said_by_some_wrong_program() {
     let of_a_file = Code::ALL.iter().filter(|code| code.number() < "MG0100" && !elsewhere.contains(code));
     let missing: Vec<&Code> = of_a_file.filter(|code| !said.contains(code)).collect();
     assert!(missing.is_empty(), "no wrong program for {missing:?}");
+}
+
+/// The library's own tests include these files, so that what is generated is also compiled and used.
+#[test]
+fn what_is_generated_changes_only_on_purpose() {
+    let mut mismatches = Mismatches::default();
+    for path in entries("generate", ".magen") {
+        let analysis = analyse(&path);
+        assert_eq!(analysis.report(Format::Short), "", "{}", path.display());
+        let root = analysis.loaded.roots[0];
+        let generated = magen_nom::generate::file(&analysis.model, root);
+        assert_eq!(generated, magen_nom::generate::file(&analyse(&path).model, root), "the same input, another output");
+        mismatches.compare(&path.with_extension("rs"), &generated);
+    }
+    mismatches.finish();
 }
 
 #[test]

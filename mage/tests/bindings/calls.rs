@@ -7,7 +7,7 @@ use mage::call::CLOSED_PANICKED;
 use mage::memory::MemoryBackend;
 use mage::{CallError, CloseReason, Remote};
 
-use crate::expansion::*;
+use crate::generated::calculator::*;
 use crate::implementations::Plain;
 use crate::{pair, pair_in, poll, run};
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use mage::{PendingReceiver, StreamSink};
 
-use crate::expansion::*;
+use crate::generated::calculator::*;
 
 /// Serves at once, in order; writes down what it was asked.
 #[derive(Debug, Default, Clone)]

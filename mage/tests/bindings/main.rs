@@ -1,7 +1,7 @@
 //! Calls and serving, over the in-memory backend: no node, no socket, no executor.
 
 mod calls;
-mod expansion;
+pub mod generated;
 mod implementations;
 
 use std::future::Future;
@@ -9,7 +9,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use expansion::Calculator;
+use generated::calculator::Calculator;
 use mage::backend::Backend;
 use mage::memory::MemoryBackend;
 use mage::{Receiver, Remote};

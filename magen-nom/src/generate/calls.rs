@@ -45,10 +45,7 @@ fn call(scope: &Scope<'_>, method: &Method) -> TokenStream {
         quote!(#name: #ty)
     });
     let to = ident(&name::fresh("to", method.params.iter().map(|param| param.name.rust.as_str())));
-    let writes = method.params.iter().map(|param| {
-        let name = ident(&param.name.rust);
-        scope.encode_passed(&param.ty, &quote!(#name), &quote!(#to))
-    });
+    let writes = method.params.iter().map(|param| scope.encode_passed(&param.ty, &ident(&param.name.rust), &to));
     let write = if method.params.is_empty() { quote!(|_| {}) } else { quote!(|#to| { #(#writes;)* }) };
     let arguments = scope.answer_arguments(method);
     let (answer, send) = match &method.reply {

@@ -3,29 +3,82 @@
 //! The library has an implementation per type. What a type in Rust does not know (the bound of a `string<64>`, wherever
 //! it stands) is spelt out around it.
 
-use proc_macro2::{Literal, TokenStream};
-use quote::{format_ident, quote};
+use proc_macro2::{Ident, Literal, TokenStream};
+use quote::quote;
 
 use super::scope::{Scope, docs, ident};
 use crate::model::{Absent, Field, ItemRef, Type, Value};
 use crate::types::Scalar;
 
+/// An expression whose value is to be encoded.
+#[derive(Clone)]
+pub(super) enum Operand {
+    /// It is a reference.
+    Reference(TokenStream),
+    /// It is a place that is looked at.
+    Place(TokenStream),
+    /// It is a place whose value is given away.
+    Given(TokenStream),
+}
+
+impl Operand {
+    fn expression(&self) -> &TokenStream {
+        match self {
+            Self::Reference(expression) | Self::Place(expression) | Self::Given(expression) => expression,
+        }
+    }
+
+    fn reference(&self) -> TokenStream {
+        match self {
+            Self::Reference(expression) => quote!(#expression),
+            Self::Place(expression) | Self::Given(expression) => quote!(&#expression),
+        }
+    }
+
+    /// A variable that holds a part of this.
+    fn part(&self, name: &str) -> Self {
+        let name = ident(name);
+        match self {
+            Self::Reference(_) | Self::Place(_) => Self::Reference(quote!(#name)),
+            Self::Given(_) => Self::Given(quote!(#name)),
+        }
+    }
+
+    /// The parts of a collection.
+    fn parts(&self) -> TokenStream {
+        let expression = self.expression();
+        match self {
+            Self::Reference(_) | Self::Place(_) => quote!(#expression.iter()),
+            Self::Given(_) => quote!(#expression.into_iter()),
+        }
+    }
+
+    /// The value in an optional.
+    fn inside(&self) -> TokenStream {
+        let expression = self.expression();
+        match self {
+            Self::Reference(_) | Self::Place(_) => quote!(#expression.as_ref()),
+            Self::Given(_) => quote!(#expression),
+        }
+    }
+}
+
 impl Scope<'_> {
-    /// Appends to `to` the value `value` of the type [`passed`](Scope::passed).
-    pub(super) fn encode_passed(&self, ty: &Type, value: &TokenStream, to: &TokenStream) -> TokenStream {
+    /// Appends to `to` the variable `value`, of the type [`passed`](Scope::passed).
+    pub(super) fn encode_passed(&self, ty: &Type, value: &Ident, to: &Ident) -> TokenStream {
         if !self.is_data(ty) {
-            return self.encode_owned(ty, value, to);
+            return self.encode(ty, &Operand::Given(quote!(#value)), to);
         }
         match ty {
             Type::String { max: None } => quote!(#to.string(#value)),
             Type::Bytes { max: None } => quote!(#to.bytes(#value)),
             Type::Array { element, length: None } if is_plain(element) => quote!(#to.slice(#value)),
             Type::Optional(inner) => {
-                let inner = self.encode_passed(inner, &quote!(value), &quote!(to));
+                let inner = self.encode_passed(inner, &ident("value"), &ident("to"));
                 quote!(#to.optional(#value, |to, value| #inner))
             }
             Type::Boxed(inner) => self.encode_passed(inner, value, to),
-            Type::Scalar(_) | Type::Enum(_) => quote!(::mage::parameter::Parameter::encode(#value, #to)),
+            Type::Scalar(_) | Type::Enum(_) => self.encode(ty, &Operand::Given(quote!(#value)), to),
             Type::String { .. }
             | Type::Bytes { .. }
             | Type::Array { .. }
@@ -36,55 +89,43 @@ impl Scope<'_> {
             | Type::PendingReceiver(_)
             | Type::Handle(_)
             | Type::SharedBuffer
-            | Type::MessagePipe => self.encode_ref(ty, value, to),
+            | Type::MessagePipe => self.encode(ty, &Operand::Reference(quote!(#value)), to),
         }
     }
 
-    /// Appends what the reference `value` leads to.
-    pub(super) fn encode_ref(&self, ty: &Type, value: &TokenStream, to: &TokenStream) -> TokenStream {
+    /// Appends a value to `to`.
+    pub(super) fn encode(&self, ty: &Type, value: &Operand, to: &Ident) -> TokenStream {
         if is_plain(ty) {
-            return quote!(::mage::parameter::Data::encode_ref(#value, #to));
+            let (given, reference) = (value.expression(), value.reference());
+            return match value {
+                Operand::Given(_) => quote!(::mage::parameter::Parameter::encode(#given, #to)),
+                Operand::Reference(_) | Operand::Place(_) => {
+                    quote!(::mage::parameter::Data::encode_ref(#reference, #to))
+                }
+            };
         }
-        self.encode_parts(ty, value, to, &quote!(iter()), &|ty, value| self.encode_ref(ty, value, &quote!(to)))
-    }
-
-    /// Appends the owned `value`.
-    pub(super) fn encode_owned(&self, ty: &Type, value: &TokenStream, to: &TokenStream) -> TokenStream {
-        if is_plain(ty) {
-            return quote!(::mage::parameter::Parameter::encode(#value, #to));
-        }
-        self.encode_parts(ty, value, to, &quote!(into_iter()), &|ty, value| self.encode_owned(ty, value, &quote!(to)))
-    }
-
-    /// Appends a value of a type with a bound in it. `iter` makes parts of it, `part` encodes one.
-    fn encode_parts(
-        &self,
-        ty: &Type,
-        value: &TokenStream,
-        to: &TokenStream,
-        iter: &TokenStream,
-        part: &dyn Fn(&Type, &TokenStream) -> TokenStream,
-    ) -> TokenStream {
+        let (reference, parts, inside) = (value.reference(), value.parts(), value.inside());
+        let part = |ty: &Type, name: &str| self.encode(ty, &value.part(name), &ident("to"));
         match ty {
-            Type::String { max: Some(max) } => quote!(#to.string_within(&#value, #max)),
-            Type::Bytes { max: Some(max) } => quote!(#to.bytes_within(&#value, #max)),
-            Type::Array { element, length } => {
-                let (method, element) = (array_method(*length), part(element, &quote!(value)));
-                quote!(#to.#method(#value.#iter, |to, value| #element))
+            Type::String { max } => quote!(#to.string_within(#reference, #max)),
+            Type::Bytes { max } => quote!(#to.bytes_within(#reference, #max)),
+            Type::Array { element, length: Some(_) } => {
+                let element = part(element, "value");
+                quote!(#to.each(#parts, |to, value| #element))
+            }
+            Type::Array { element, length: None } => {
+                let element = part(element, "value");
+                quote!(#to.sequence(#parts, |to, value| #element))
             }
             Type::Map { key, value: of } => {
-                let (key, of) = (part(key, &quote!(key)), part(of, &quote!(value)));
-                quote!(#to.sequence(#value.#iter, |to, (key, value)| { #key; #of; }))
+                let (key, of) = (part(key, "key"), part(of, "value"));
+                quote!(#to.sequence(#parts, |to, (key, value)| { #key; #of; }))
             }
             Type::Optional(inner) => {
-                let as_ref = if iter.to_string().starts_with("into") { quote!() } else { quote!(.as_ref()) };
-                let inner = part(inner, &quote!(value));
-                quote!(#to.optional(#value #as_ref, |to, value| #inner))
+                let inner = part(inner, "value");
+                quote!(#to.optional(#inside, |to, value| #inner))
             }
-            Type::Boxed(inner) => part(inner, &quote!((*#value))),
-            // Never with a bound in it.
-            Type::String { max: None }
-            | Type::Bytes { max: None }
+            Type::Boxed(_)
             | Type::Scalar(_)
             | Type::Enum(_)
             | Type::Struct(_)
@@ -93,7 +134,7 @@ impl Scope<'_> {
             | Type::PendingReceiver(_)
             | Type::Handle(_)
             | Type::SharedBuffer
-            | Type::MessagePipe => quote!(::mage::parameter::Parameter::encode(#value, #to)),
+            | Type::MessagePipe => unreachable!("has no bound in it"),
         }
     }
 
@@ -103,8 +144,8 @@ impl Scope<'_> {
             return quote!(::mage::parameter::Parameter::decode(from));
         }
         match ty {
-            Type::String { max: Some(max) } => quote!(from.string_within(#max)),
-            Type::Bytes { max: Some(max) } => quote!(from.bytes_within(#max)),
+            Type::String { max } => quote!(from.string_within(#max)),
+            Type::Bytes { max } => quote!(from.bytes_within(#max)),
             Type::Array { element, length: None } => {
                 let (size, element) = (self.min_size(element), self.decode(element));
                 quote!(from.sequence(#size, |from| #element))
@@ -122,12 +163,7 @@ impl Scope<'_> {
                 let inner = self.decode(inner);
                 quote!(from.optional(|from| #inner))
             }
-            Type::Boxed(inner) => {
-                let inner = self.decode(inner);
-                quote!(#inner.map(::std::boxed::Box::new))
-            }
-            Type::String { max: None }
-            | Type::Bytes { max: None }
+            Type::Boxed(_)
             | Type::Scalar(_)
             | Type::Enum(_)
             | Type::Struct(_)
@@ -136,7 +172,7 @@ impl Scope<'_> {
             | Type::PendingReceiver(_)
             | Type::Handle(_)
             | Type::SharedBuffer
-            | Type::MessagePipe => quote!(::mage::parameter::Parameter::decode(from)),
+            | Type::MessagePipe => unreachable!("has no bound in it"),
         }
     }
 
@@ -216,9 +252,11 @@ impl Scope<'_> {
 pub(super) fn is_plain(ty: &Type) -> bool {
     match ty {
         Type::String { max } | Type::Bytes { max } => max.is_none(),
-        Type::Array { element: inner, .. } | Type::Optional(inner) | Type::Boxed(inner) => is_plain(inner),
+        Type::Array { element: inner, .. } | Type::Optional(inner) => is_plain(inner),
         Type::Map { key, value } => is_plain(key) && is_plain(value),
-        Type::Scalar(_)
+        // Around a struct or union.
+        Type::Boxed(_)
+        | Type::Scalar(_)
         | Type::Enum(_)
         | Type::Struct(_)
         | Type::Union(_)
@@ -228,10 +266,6 @@ pub(super) fn is_plain(ty: &Type) -> bool {
         | Type::SharedBuffer
         | Type::MessagePipe => true,
     }
-}
-
-fn array_method(length: Option<u32>) -> proc_macro2::Ident {
-    if length.is_some() { format_ident!("each") } else { format_ident!("sequence") }
 }
 
 fn number(digits: &str) -> TokenStream {

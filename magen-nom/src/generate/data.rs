@@ -1,11 +1,11 @@
 //! Structs, enums, unions and constants.
 
-use proc_macro2::{Literal, TokenStream};
+use proc_macro2::{Ident, Literal, TokenStream};
 use quote::quote;
 
-use super::codec::field;
+use super::codec::{Operand, field};
 use super::scope::{Scope, docs, ident};
-use crate::model::{Absent, Const, Enum, Struct, Traits, Type, Union, Value};
+use crate::model::{Absent, Const, Enum, Struct, Traits, Union, Value};
 use crate::name;
 
 fn derives(traits: Traits) -> TokenStream {
@@ -70,29 +70,26 @@ fn structure_codec(scope: &Scope<'_>, item: &Struct) -> TokenStream {
         item.fields.iter().map(|field| (scope.decode_field(field), ident(&field.name.rust))).unzip();
     let from = if item.fields.is_empty() { quote!(_) } else { quote!(from) };
     let read = quote!(from.sized(|#from| Ok(Self { #(#names: #reads),* })));
-    let to = quote!(to);
-    let write = |encode: &dyn Fn(&Type, &TokenStream, &TokenStream) -> TokenStream, borrow: TokenStream| {
-        let fields = item.fields.iter().map(|field| {
-            let name = ident(&field.name.rust);
-            encode(&field.ty, &quote!(#borrow self.#name), &to)
-        });
-        quote! {
-            let mark = to.begin();
-            #(#fields;)*
-            to.end(mark);
-        }
+    let writes = item.fields.iter().map(|field| {
+        let name = ident(&field.name.rust);
+        let place = quote!(self.#name);
+        let operand = if item.traits.is_data { Operand::Place(place) } else { Operand::Given(place) };
+        scope.encode(&field.ty, &operand, &ident("to"))
+    });
+    let write = quote! {
+        let mark = to.begin();
+        #(#writes;)*
+        to.end(mark);
     };
-    if item.traits.is_data {
-        let write = write(&|ty, value, to| scope.encode_ref(ty, value, to), quote!(&));
-        data_codec(&name, &quote!(4), &write, &read)
-    } else {
-        let write = write(&|ty, value, to| scope.encode_owned(ty, value, to), quote!());
-        parameter(&name, &quote!(4), &write, &read)
-    }
+    codec(&name, item.traits.is_data, &quote!(4), &write, &read)
+}
+
+fn codec(name: &Ident, is_data: bool, size: &TokenStream, write: &TokenStream, read: &TokenStream) -> TokenStream {
+    if is_data { data_codec(name, size, write, read) } else { parameter(name, size, write, read) }
 }
 
 /// For what holds pipes or handles.
-fn parameter(name: &proc_macro2::Ident, size: &TokenStream, write: &TokenStream, read: &TokenStream) -> TokenStream {
+fn parameter(name: &Ident, size: &TokenStream, write: &TokenStream, read: &TokenStream) -> TokenStream {
     quote! {
         impl ::mage::parameter::Parameter for #name {
             const MIN_SIZE: usize = #size;
@@ -111,7 +108,7 @@ fn parameter(name: &proc_macro2::Ident, size: &TokenStream, write: &TokenStream,
 }
 
 /// For what can be encoded without being given away.
-fn data_codec(name: &proc_macro2::Ident, size: &TokenStream, write: &TokenStream, read: &TokenStream) -> TokenStream {
+fn data_codec(name: &Ident, size: &TokenStream, write: &TokenStream, read: &TokenStream) -> TokenStream {
     let parameter = parameter(name, size, &quote!(::mage::parameter::Data::encode_ref(&self, to);), read);
     quote! {
         #parameter
@@ -151,7 +148,7 @@ pub(super) fn enumeration(item: &Enum) -> TokenStream {
     }
 }
 
-fn enumeration_codec(item: &Enum, unknown: &proc_macro2::Ident) -> TokenStream {
+fn enumeration_codec(item: &Enum, unknown: &Ident) -> TokenStream {
     let name = ident(&item.name.rust);
     let (names, values): (Vec<_>, Vec<_>) =
         item.enumerators.iter().map(|one| (ident(&one.name.rust), Literal::i32_unsuffixed(one.value))).unzip();
@@ -210,12 +207,9 @@ fn union_codec(scope: &Scope<'_>, item: &Union) -> TokenStream {
     };
     let writes = item.members.iter().enumerate().map(|(place, member)| {
         let (place, name) = (Literal::usize_unsuffixed(place), ident(&member.name.rust));
-        let (value, to) = (quote!(value), quote!(to));
-        let encode = if item.traits.is_data {
-            scope.encode_ref(&member.ty, &value, &to)
-        } else {
-            scope.encode_owned(&member.ty, &value, &to)
-        };
+        let value = quote!(value);
+        let operand = if item.traits.is_data { Operand::Reference(value) } else { Operand::Given(value) };
+        let encode = scope.encode(&member.ty, &operand, &ident("to"));
         quote! {
             Self::#name(value) => {
                 to.count(#place);
@@ -226,15 +220,11 @@ fn union_codec(scope: &Scope<'_>, item: &Union) -> TokenStream {
         }
     });
     let write = quote!(match self { #(#writes)* });
-    if item.traits.is_data {
-        data_codec(&name, &quote!(8), &write, &read)
-    } else {
-        parameter(&name, &quote!(8), &write, &read)
-    }
+    codec(&name, item.traits.is_data, &quote!(8), &write, &read)
 }
 
 /// What makes a type an error in Rust: one says what it is by its name and its values.
-fn error(name: &proc_macro2::Ident, is_error: bool) -> TokenStream {
+fn error(name: &Ident, is_error: bool) -> TokenStream {
     if !is_error {
         return TokenStream::new();
     }

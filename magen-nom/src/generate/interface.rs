@@ -3,7 +3,7 @@
 use proc_macro2::{Ident, TokenStream};
 use quote::quote;
 
-use super::codec::is_plain;
+use super::codec::{Operand, is_plain};
 use super::data::{constant, may_be_absent};
 use super::scope::{Scope, docs, hex, ident};
 use crate::model::{Companion, Field, Interface, Item, Method, Reply};
@@ -68,7 +68,7 @@ impl Scope<'_> {
                 quote!(with_answer(#id, #name, #encode, #decode))
             }
             Reply::Result { ok: Some(ty), .. } | Reply::Stream(ty) if !is_plain(ty) => {
-                let encode = self.encode_owned(ty, &quote!(value), &quote!(to));
+                let encode = self.encode(ty, &Operand::Given(quote!(value)), &ident("to"));
                 let decode = self.decode(ty);
                 quote!(with_answer(#id, #name, |value, to| #encode, |from| #decode))
             }
@@ -82,7 +82,7 @@ impl Scope<'_> {
         let names: Vec<_> = values.iter().map(|value| ident(&value.name.rust)).collect();
         let to = ident(&name::fresh("to", values.iter().map(|value| value.name.rust.as_str())));
         let writes =
-            values.iter().zip(&names).map(|(value, name)| self.encode_owned(&value.ty, &quote!(#name), &quote!(#to)));
+            values.iter().zip(&names).map(|(value, name)| self.encode(&value.ty, &Operand::Given(quote!(#name)), &to));
         let reads = values.iter().map(|value| self.decode_field(value));
         match &names[..] {
             [one] => (quote!(|#one, #to| { #(#writes;)* }), quote!(|from| Ok(#(#reads)*))),
