@@ -72,18 +72,20 @@ impl Compiler {
         };
         let roots = files.iter().map(|file| Root::Path(file.as_ref().to_owned())).collect();
         let mut analysis = Analysis::of(roots, &self.options);
-        for unit in &analysis.loaded.units {
-            println!("cargo:rerun-if-changed={}", unit.path.display());
-        }
-        for warning in analysis.warnings() {
-            println!("cargo:warning={warning}");
-        }
+        print!("{}", directives(&analysis));
         refuse_same_outputs(&mut analysis);
         if analysis.failed() {
             return Err(Error::Invalid { report: analysis.report(Format::Human(Style::Plain)) });
         }
         write_all(&analysis, &out_dir).map(|_| ())
     }
+}
+
+/// What Cargo is told: which files the outcome depends on, and the warnings.
+fn directives(analysis: &Analysis) -> String {
+    let files = analysis.loaded.units.iter().map(|unit| format!("cargo:rerun-if-changed={}\n", unit.path.display()));
+    let warnings = analysis.warnings().map(|warning| format!("cargo:warning={warning}\n"));
+    files.chain(warnings).collect()
 }
 
 /// Why nothing, or not everything, was generated.
@@ -161,4 +163,25 @@ pub fn write_all(analysis: &Analysis, out_dir: &Path) -> Result<Vec<PathBuf>, Er
         written.push(path);
     }
     Ok(written)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::*;
+    use crate::load::Memory;
+
+    #[test]
+    fn cargo_is_told_of_every_file_that_was_read_and_of_warnings() {
+        let texts = [("a.magen", "import \"b.magen\"; interface A {}"), ("b.magen", "struct B {}")];
+        let files = texts.map(|(path, text)| (PathBuf::from(path), text.as_bytes().to_vec()));
+        let memory = Memory(HashMap::from(files));
+        let analysis = Analysis::with(vec![Root::Path("a.magen".into())], &Options::default(), &memory);
+        assert_eq!(
+            directives(&analysis),
+            "cargo:rerun-if-changed=a.magen\ncargo:rerun-if-changed=b.magen\n\
+             cargo:warning=a.magen:1:8: warning[MG0043]: nothing of this import is used\n"
+        );
+    }
 }

@@ -15,12 +15,17 @@ pub struct Source {
     /// The text. Shorter than 4 GiB, so that offsets fit a span.
     pub text: String,
     line_starts: OnceCell<Vec<u32>>,
+    /// How many characters begin before each stride of bytes: columns on an endless line cost no more than others.
+    characters: OnceCell<Vec<usize>>,
 }
+
+/// How many bytes are counted through for one column, at most.
+const STRIDE: usize = 4_096;
 
 impl Source {
     /// Keeps a text; whoever calls has made sure that it is shorter than 4 GiB.
     pub fn new(name: impl Into<String>, text: impl Into<String>) -> Self {
-        Self { name: name.into(), text: text.into(), line_starts: OnceCell::new() }
+        Self { name: name.into(), text: text.into(), line_starts: OnceCell::new(), characters: OnceCell::new() }
     }
 
     /// The text of a span; empty when the span lies outside.
@@ -56,9 +61,28 @@ impl Source {
     /// The line and the column of an offset.
     pub fn position(&self, offset: u32) -> Position {
         let line = self.line_of(offset);
-        let before = Span::new(self.lines(line, line).start.min(offset), offset);
-        Position { line, column: self.slice(before).chars().count() + 1 }
+        let start = self.lines(line, line).start.min(offset);
+        Position { line, column: self.characters_before(offset) - self.characters_before(start) + 1 }
     }
+
+    fn characters_before(&self, offset: u32) -> usize {
+        let strides = self.characters.get_or_init(|| {
+            let counts = self.text.as_bytes().chunks(STRIDE).map(characters_in);
+            let sums = counts.scan(0, |sum, count| {
+                *sum += count;
+                Some(*sum)
+            });
+            std::iter::once(0).chain(sums).collect()
+        });
+        let offset = (offset as usize).min(self.text.len());
+        let stride = offset / STRIDE;
+        strides[stride] + characters_in(&self.text.as_bytes()[stride * STRIDE..offset])
+    }
+}
+
+/// How many characters begin in the bytes: all bytes but those that continue one.
+fn characters_in(bytes: &[u8]) -> usize {
+    bytes.iter().filter(|byte| **byte & 0xc0 != 0x80).count()
 }
 
 /// All files of a compilation; `FileId(n)` is the n-th.
@@ -101,6 +125,9 @@ mod tests {
         assert_eq!(source.position(4), Position { line: 2, column: 1 });
         assert_eq!(source.position(11), Position { line: 2, column: 5 });
         assert_eq!(source.position(13), Position { line: 3, column: 1 });
+        let long = Source::new("b.magen", "ä".repeat(10_000));
+        assert_eq!(long.position(2 * 9_000), Position { line: 1, column: 9_001 });
+        assert_eq!(long.position(2 * 10_000), Position { line: 1, column: 10_001 });
         assert_eq!(source.line_count(), 3);
         assert_eq!(source.slice(source.lines(2, 2)), "Äöü x\n");
     }

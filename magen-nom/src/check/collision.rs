@@ -1,32 +1,30 @@
 //! Names that differ in the file and are one in Rust.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use super::Checker;
 use crate::diagnostic::{Code, Diagnostic, Place};
 use crate::model::{Companion, Field, File, Interface, Item, Model, Name, Reply};
-use crate::span::{FileId, Span};
+use crate::span::FileId;
 
 /// A name in Rust and where it comes from.
 struct Given<'a> {
-    rust: String,
-    /// What the file says, in backticks or described.
-    origin: String,
-    idl: &'a str,
-    span: Span,
-    /// Whether it is generated beside what the user named.
+    rust: Cow<'a, str>,
+    /// What the user named.
+    name: &'a Name,
+    /// Whether it is generated beside that.
     is_companion: bool,
 }
 
 impl<'a> Given<'a> {
     fn of(name: &'a Name) -> Self {
-        Self {
-            rust: name.rust.clone(),
-            origin: format!("`{}`", name.idl),
-            idl: &name.idl,
-            span: name.span,
-            is_companion: false,
-        }
+        Self { rust: Cow::Borrowed(&name.rust), name, is_companion: false }
+    }
+
+    fn origin(&self) -> String {
+        let name = &self.name.idl;
+        if self.is_companion { format!("a type that is generated for `{name}`") } else { format!("`{name}`") }
     }
 }
 
@@ -64,19 +62,17 @@ impl Checker<'_> {
     }
 
     fn collide<'n>(&self, file: FileId, names: impl IntoIterator<Item = Given<'n>>) {
-        let mut known: HashMap<String, Given<'n>> = HashMap::new();
-        for name in names {
-            let Some(first) = known.get(&name.rust) else {
-                known.insert(name.rust.clone(), name);
-                continue;
-            };
-            // Twice the same name was complained about already.
-            if first.idl == name.idl && !first.is_companion && !name.is_companion {
+        let mut known: HashMap<Cow<'n, str>, (&'n Name, bool)> = HashMap::new();
+        for second in names {
+            let (name, is_companion) = *known.entry(second.rust.clone()).or_insert((second.name, second.is_companion));
+            let first = Given { rust: second.rust.clone(), name, is_companion };
+            // The first itself, or twice the same name, which was complained about already.
+            if first.name.idl == second.name.idl && first.is_companion == second.is_companion {
                 continue;
             }
             // Companions have no place of their own: whoever was named by the user is pointed at.
-            let (first, second) =
-                if name.is_companion && !first.is_companion { (&name, first) } else { (first, &name) };
+            let swapped = second.is_companion && !first.is_companion;
+            let (first, second) = if swapped { (&second, &first) } else { (&first, &second) };
             self.say(collision(file, first, second));
         }
     }
@@ -84,11 +80,11 @@ impl Checker<'_> {
 
 fn collision(file: FileId, first: &Given<'_>, second: &Given<'_>) -> Diagnostic {
     let rust = &second.rust;
-    let message = format!("{} and {} are both `{rust}` in Rust", first.origin, second.origin);
-    Diagnostic::error(Code::RustCollision, Place { file, span: second.span }, message)
+    let message = format!("{} and {} are both `{rust}` in Rust", first.origin(), second.origin());
+    Diagnostic::error(Code::RustCollision, Place { file, span: second.name.span }, message)
         .label(format!("`{rust}` in Rust"))
         .also(
-            Place { file, span: first.span },
+            Place { file, span: first.name.span },
             if first.is_companion { "generated for this" } else { "the same in Rust" },
         )
         .help("rename one, or choose its name in Rust: `[RustName=\"…\"]`")
@@ -101,10 +97,8 @@ fn types(file: &File) -> Vec<Given<'_>> {
             Item::Interface(interface) => {
                 names.push(Given::of(&interface.name));
                 names.extend(Companion::ALL.map(|companion| Given {
-                    rust: companion.of(&interface.base),
-                    origin: format!("a type that is generated for `{}`", interface.name.idl),
-                    idl: &interface.name.idl,
-                    span: interface.name.span,
+                    rust: Cow::Owned(companion.of(&interface.base)),
+                    name: &interface.name,
                     is_companion: true,
                 }));
             }

@@ -93,8 +93,10 @@ struct Excerpt<'a> {
 impl<'a> Excerpt<'a> {
     fn add_to(self, group: Group<'a>) -> Group<'a> {
         let window = self.source.lines(self.lines.0, self.lines.1);
-        let longest = self.source.slice(window).lines().map(str::len).max().unwrap_or(0);
-        if longest > LONGEST_LINE {
+        if self.source.text.is_empty() {
+            return group.element(Origin::path(&*self.source.name));
+        }
+        if is_too_long(self.source, self.lines) {
             let position = self.source.position(self.labels[0].0.place.span.start);
             let origin = Origin::path(&*self.source.name).line(position.line).char_column(position.column);
             return group.element(origin);
@@ -140,11 +142,16 @@ fn edit_excerpt<'a>(help: &'a Help, sources: &'a Sources) -> Option<Snippet<'a, 
     let source = sources.file(place.file);
     let lines = lines_of(source, place.span);
     let window = source.lines(lines.0, lines.1);
-    if source.slice(window).len() > LONGEST_LINE {
+    if is_too_long(source, lines) {
         return None;
     }
     let snippet = Snippet::source(source.slice(window)).path(&*source.name).line_start(lines.0);
     Some(snippet.patch(Patch::new(within(place.span, window), &**replacement)))
+}
+
+/// Whether one of the lines is too long to be shown; costs nothing for the longest.
+fn is_too_long(source: &Source, (first, last): (usize, usize)) -> bool {
+    (first..=last).map(|line| source.lines(line, line)).any(|line| (line.end - line.start) as usize > LONGEST_LINE)
 }
 
 fn lines_of(source: &Source, span: Span) -> (usize, usize) {
