@@ -3,3 +3,4 @@
 pub mod children;
 pub mod programs;
 pub mod scene;
+pub mod world;

@@ -18,7 +18,7 @@ use crate::event::{Closing, EventKind};
 use crate::limits::MAX_HOPS;
 use crate::message::{Data, Port as Key, PortId};
 use crate::name::{Address, NameSource, PortName};
-use crate::port::{Entry, Port, Proxy, State, Told, Writer};
+use crate::port::{Entry, Holder, Port, Proxy, State, Told, Writer};
 
 /// Two ends that cannot be merged; both are as they were.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -114,6 +114,8 @@ impl<H, S: NameSource> Node<H, S> {
                 unread.into_iter().for_each(|data| self.discard_held(data));
             }
             CloseReason::Lost(loss) => {
+                // The application has given the end away, so it hears no more of it.
+                self.set_holder(open.id, Holder::Cargo);
                 self.fail(open.id, None, loss);
                 self.close_quietly(alloc::vec![open.id]);
             }

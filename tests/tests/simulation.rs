@@ -1,0 +1,56 @@
+//! Random worlds: whatever happens in whatever order, messages arrive once and in order, and nothing is left behind.
+//!
+//! `cargo run --release -p mage-tests --bin world -- [KIND|all] [COUNT] [FIRST] [ACTIONS]` runs any number of them, and
+//! one alone with all that happens in it.
+
+use mage_tests::world::run::run_many;
+use mage_tests::world::script::Kind;
+
+/// What applications do in one world.
+const ACTIONS: usize = 1000;
+
+fn worlds(kind: Kind, count: u64) {
+    let stats = run_many(kind, 0, count, ACTIONS);
+    println!("{kind:?}: {stats:?}");
+    assert!(stats.moves > 10 * count, "hardly anything moved: {stats:?}");
+}
+
+#[test]
+fn ports_that_move_lose_nothing_and_leave_nothing() {
+    worlds(Kind::Moves, 300);
+}
+
+#[test]
+fn pipes_that_are_merged_lose_nothing_and_leave_nothing() {
+    worlds(Kind::Merges, 300);
+}
+
+#[test]
+fn routes_whose_two_ends_are_merged_dissolve() {
+    worlds(Kind::Rings, 300);
+}
+
+#[test]
+fn nodes_that_crash_end_what_they_held_and_nothing_else() {
+    worlds(Kind::Crashes, 300);
+}
+
+#[test]
+fn links_that_are_cut_end_what_used_them_and_nothing_else() {
+    worlds(Kind::Cuts, 300);
+}
+
+#[test]
+fn introductions_that_fail_end_what_needed_them_and_nothing_else() {
+    worlds(Kind::Refusals, 300);
+}
+
+#[test]
+fn nodes_that_leave_break_nothing() {
+    worlds(Kind::Leaves, 300);
+}
+
+#[test]
+fn all_of_it_together_holds() {
+    worlds(Kind::Everything, 300);
+}
