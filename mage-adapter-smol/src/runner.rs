@@ -4,11 +4,9 @@
 
 use std::fmt;
 use std::future::{Future, poll_fn};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::rc::{Rc, Weak as LocalWeak};
 use std::sync::Weak;
-use std::task::Poll;
 
 use mage::adapter::{LocalBoxFuture, LocalTaskRunner, Occupied, RunLocalTasks, Sequence, TaskRunner};
 use smol::{Executor, LocalExecutor};
@@ -23,23 +21,21 @@ pub(crate) enum Spawner {
 }
 
 impl Spawner {
-    /// Runs `future` in the background. A panic ends it alone: smol would let it end the executor's thread.
+    /// Runs `future` in the background. A panic ends it alone.
     pub(crate) fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) {
-        let contained = async move {
+        let occupying = async move {
             let mut future = pin!(future);
             poll_fn(|cx| {
                 let _occupied = Occupied::enter();
-                let poll = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx)));
-                // The panic hook has spoken.
-                poll.unwrap_or(Poll::Ready(()))
+                future.as_mut().poll(cx)
             })
             .await;
         };
         match self {
-            Self::Global => smol::spawn(contained).detach(),
+            Self::Global => smol::spawn(occupying).detach(),
             Self::Own(executor) => {
                 if let Some(executor) = executor.upgrade() {
-                    executor.spawn(contained).detach();
+                    executor.spawn(occupying).detach();
                 }
             }
         }

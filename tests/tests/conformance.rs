@@ -65,10 +65,12 @@ macro_rules! common {
                 the_end_of_a_stream_is_told
                 an_end_that_follows_data_is_told_although_the_data_was_drained
                 a_callback_that_left_data_is_called_again_without_new_data
+                a_woken_callback_that_is_not_done_is_called_again
                 a_callback_that_left_data_lets_other_watches_have_their_turn
                 a_callback_that_left_data_lets_tasks_have_their_turn
                 a_writable_socket_is_told_while_that_is_wanted_only
                 room_that_appears_while_writing_is_wanted_is_told
+                room_that_a_call_left_is_told_again
                 writability_makes_no_call_while_it_is_not_wanted
                 a_woken_watch_is_called_with_neither_flag
                 several_wakes_are_one_call

@@ -8,6 +8,7 @@ use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex};
 use std::task::{Poll, Waker};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use mage::adapter::{Adapter, Drained, Watch, WouldDeadlock};
 
@@ -143,9 +144,15 @@ pub(crate) fn sockets_are_served_after_a_waiting_thread_left<R: Rig>() {
         report.send(read_some(&socket, 64)).unwrap();
         Drained::Yes
     });
-    for _ in 0..20 {
-        (&waited_for.far).write_all(b"x").unwrap();
-        waited_for.wait_for(&*adapter, 1).unwrap();
+    for round in 0..20 {
+        if round % 2 == 0 {
+            (&waited_for.far).write_all(b"x").unwrap();
+            waited_for.wait_for(&*adapter, 1).unwrap();
+        } else {
+            // A wait that is long enough for whoever steps in for this thread to have gone to sleep.
+            let timer = adapter.sleep_until(Instant::now() + Duration::from_millis(5));
+            block_on(&*adapter, timer).unwrap();
+        }
         // This thread makes no further call of the adapter.
         far.write_all(b"y").unwrap();
         assert_eq!(calls.next(), Some(1));

@@ -17,7 +17,7 @@ pub(crate) fn timers_complete_in_order_and_never_early<R: Rig>() {
     let rig = R::start();
     let adapter = rig.adapter();
     let start = Instant::now();
-    let deadlines: Vec<_> = [9, 3, 6, 12].map(|ms| start + Duration::from_millis(ms)).into();
+    let deadlines: Vec<_> = [9, 3, 4, 5, 7, 6, 12].map(|ms| start + Duration::from_millis(ms)).into();
     let mut timers: Vec<(Instant, BoxFuture<()>)> =
         deadlines.iter().map(|deadline| (*deadline, adapter.sleep_until(*deadline))).collect();
     // The latest is polled first: when it is complete, those polled after it must be too.

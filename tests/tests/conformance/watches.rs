@@ -110,17 +110,31 @@ pub(crate) fn a_callback_that_left_data_is_called_again_without_new_data<R: Rig>
     let (near, mut far) = sockets();
     let (report, calls) = happenings();
     let socket = Arc::clone(&near);
-    let _watch = watch(&rig, &near, move |_| match read_some(&socket, 1) {
-        Some(read) => {
-            report.send(read).unwrap();
+    let _watch = watch(&rig, &near, move |ready| match read_some(&socket, 1) {
+        Some(_) => {
+            report.send(ready).unwrap();
             Drained::No
         }
         None => Drained::Yes,
     });
     for _ in 0..3 {
         far.write_all(b"abc").unwrap();
-        assert_eq!([(); 3].map(|()| calls.next()), [1, 1, 1]);
+        assert_eq!([(); 3].map(|()| calls.next()), [READABLE; 3]);
     }
+}
+
+pub(crate) fn a_woken_callback_that_is_not_done_is_called_again<R: Rig>() {
+    let rig = R::start();
+    let (near, _far) = sockets();
+    let (report, calls) = happenings();
+    let mut left = 5;
+    let watch = watch(&rig, &near, move |ready| {
+        report.send(ready).unwrap();
+        left -= 1;
+        if left > 0 { Drained::No } else { Drained::Yes }
+    });
+    watch.wake();
+    assert_eq!([(); 5].map(|()| calls.next()), [NEITHER; 5]);
 }
 
 pub(crate) fn a_callback_that_left_data_lets_other_watches_have_their_turn<R: Rig>() {
@@ -227,6 +241,21 @@ pub(crate) fn room_that_appears_while_writing_is_wanted_is_told<R: Rig>() {
         }
         full += calls.so_far().into_iter().sum::<usize>();
     }
+}
+
+pub(crate) fn room_that_a_call_left_is_told_again<R: Rig>() {
+    let rig = R::start();
+    let (near, _far) = sockets();
+    let (report, calls) = happenings();
+    let socket = Arc::clone(&near);
+    let watch = watch(&rig, &near, move |ready| {
+        // One byte of a large room, and nothing left to read.
+        let written = if ready.writable { rustix::io::write(&socket, b"x").unwrap_or(0) } else { 0 };
+        report.send(written).unwrap();
+        Drained::Yes
+    });
+    watch.want_write(true);
+    assert_eq!([(); 10].map(|()| calls.next()), [1; 10]);
 }
 
 pub(crate) fn writability_makes_no_call_while_it_is_not_wanted<R: Rig>() {
