@@ -15,6 +15,7 @@ pub mod parameter;
 pub mod pipe;
 pub mod receiver;
 pub mod remote;
+pub mod set;
 mod socket;
 mod sync;
 pub mod worker;
@@ -27,6 +28,7 @@ pub use node::Node;
 pub use pipe::{CloseReason, MessagePipe};
 pub use receiver::{Receiver, Serving};
 pub use remote::Remote;
+pub use set::ReceiverSet;
 pub use worker::{Invitation, Worker};
 
 /// Brings in what the compiler made of `$name.magen` in the build script: `mage::include_magen!("calculator")`.

@@ -17,11 +17,13 @@ use std::fmt;
 use std::future::poll_fn;
 use std::marker::PhantomData;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use futures::Stream;
 
 use crate::adapter::WouldDeadlock;
+use crate::backend::Backend;
 use crate::batch;
 use crate::call::head::{self, Head, Kind};
 use crate::call::{Answerer, BadMessage, CLOSED_PANICKED, block_on};
@@ -45,6 +47,8 @@ type OnBadMessage = Box<dyn FnMut(&BadMessage) + Send>;
 pub struct Receiver<I: Interface> {
     pipe: MessagePipe,
     taken: VecDeque<Message>,
+    /// How many of those taken were looked at for cancellations.
+    looked_at: usize,
     answerer: Answerer,
     ended: Option<CloseReason>,
     max_in_flight: usize,
@@ -66,6 +70,7 @@ impl<I: Interface> Receiver<I> {
         Self {
             pipe,
             taken,
+            looked_at: 0,
             answerer: Answerer::new(),
             ended: None,
             max_in_flight: Self::DEFAULT_MAX_IN_FLIGHT,
@@ -151,6 +156,10 @@ impl<I: Interface> Receiver<I> {
         Ok(PendingReceiver::with_taken(self.pipe, self.taken))
     }
 
+    pub(crate) fn backend(&self) -> &Arc<dyn Backend> {
+        self.pipe.backend()
+    }
+
     /// Takes the next request, or has `waker` called when there may be one.
     pub(crate) fn poll_request(&mut self, waker: &Waker) -> Poll<Option<I::Request>> {
         // Whoever sends messages that are no requests does not get this thread for ever.
@@ -170,6 +179,7 @@ impl<I: Interface> Receiver<I> {
                     Poll::Pending => return Poll::Pending,
                 }
             };
+            self.looked_at = self.looked_at.saturating_sub(1);
             match self.read(message) {
                 Ok(Some(request)) => return Poll::Ready(Some(request)),
                 Ok(None) => {}
@@ -266,7 +276,6 @@ impl<I: Interface> Receiver<I> {
 
     /// Acts on cancellations and grants that wait behind requests which may not be taken yet; without this, a call that
     /// waits to be cancelled would hold up its own cancellation.
-    #[cold]
     fn look_ahead(&mut self, waker: &Waker) {
         self.hurry();
         while self.taken.len() < LOOK_AHEAD {
@@ -284,7 +293,7 @@ impl<I: Interface> Receiver<I> {
 
     /// Acts on the cancellations and grants among the messages taken.
     fn hurry(&mut self) {
-        let mut place = 0;
+        let mut place = self.looked_at;
         while let Some(message) = self.taken.get(place) {
             match Head::read(&message.payload) {
                 Ok(head) if head.kind == Kind::Cancel || head.kind == Kind::Grant => {
@@ -294,6 +303,7 @@ impl<I: Interface> Receiver<I> {
                 Ok(_) | Err(_) => place += 1,
             }
         }
+        self.looked_at = place;
     }
 
     /// Acts on the cancellation or grant at `place`. A call cancelled before it was dispatched becomes an empty message
@@ -346,6 +356,7 @@ impl<I: Interface> Receiver<I> {
     fn end(&mut self, reason: CloseReason) {
         self.ended.get_or_insert(reason);
         batch::give(std::mem::take(&mut self.taken));
+        self.looked_at = 0;
         self.answerer.served().inspect(|served| served.cancel_all());
     }
 

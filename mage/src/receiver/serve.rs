@@ -80,6 +80,18 @@ impl<I: Interface> Receiver<I> {
         self.reason()
     }
 
+    /// Hands one request to `implementation`; says whether it survived.
+    pub(crate) fn dispatch_one<S>(&mut self, implementation: &mut S, request: I::Request) -> bool
+    where
+        I: ServeSync<S>,
+    {
+        let survived = catch_unwind(AssertUnwindSafe(|| I::serve_sync(implementation, request))).is_ok();
+        if !survived {
+            self.panicked();
+        }
+        survived
+    }
+
     fn dispatch_turn<S>(&mut self, implementation: &mut S, stop: &mut impl FnMut() -> bool, waker: &Waker) -> Poll<()>
     where
         I: ServeSync<S>,
@@ -123,6 +135,7 @@ impl<I: Interface> Receiver<I> {
         for _ in 0..TURN {
             running.go_on();
             if running.len() >= self.overlap.min(self.max_in_flight) {
+                self.look_ahead(waker);
                 return Poll::Pending;
             }
             match self.poll_request(waker) {

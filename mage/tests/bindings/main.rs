@@ -1,8 +1,13 @@
 //! Calls and serving, over the in-memory backend: no node, no socket, no executor.
 
 mod calls;
+mod endpoints;
 pub mod generated;
+mod hostile;
 mod implementations;
+mod serving;
+mod streams;
+mod values;
 
 use std::future::Future;
 use std::pin::pin;
