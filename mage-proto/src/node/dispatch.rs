@@ -237,9 +237,9 @@ impl<H, S: NameSource> Node<H, S> {
         }
     }
 
-    /// Emits from a name that is not here. It never makes this node look for another: whoever asks about a port that
-    /// does not exist has a link, or needs no answer.
-    fn answer(&mut self, port: PortName, dest: Address, kind: EventKind<H>) {
+    /// Emits from a name that is not here, or not for long. It never makes this node look for another: whoever asks about
+    /// a port that does not exist has a link, or needs no answer.
+    pub(super) fn answer(&mut self, port: PortName, dest: Address, kind: EventKind<H>) {
         if dest.node == self.name || self.nodes.contains_key(&dest.node) {
             self.emit(port, dest, kind);
         }

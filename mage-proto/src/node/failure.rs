@@ -27,10 +27,10 @@ impl<H, S: NameSource> Node<H, S> {
             || self.lost.contains(writer.node)
             || handed_by.is_some_and(|handed_by| self.lost.contains(handed_by.node));
         let name = port.name;
+        // A node that is neither linked nor sought hears nothing: a port that fails because too many unknown nodes were
+        // named must not have this node look for one more.
         for neighbour in neighbours(port) {
-            if !self.lost.contains(neighbour.node) {
-                self.emit(name, neighbour, EventKind::Gone { reply: false });
-            }
+            self.answer(name, neighbour, EventKind::Gone { reply: false });
         }
         let Some(port) = self.ports.get_mut(id) else { return };
         match &mut port.state {
