@@ -13,6 +13,7 @@
 //! beside the test. Whatever the order, at the end every end is closed and no node may hold anything any more, unless
 //! the scene says that this is not so.
 
+pub mod forge;
 mod golden;
 mod names;
 mod network;
@@ -28,7 +29,7 @@ use mage_proto::{Limits, LinkId, Node, NodeName, Port, PortId};
 use names::Names;
 use sockets::{End, Sockets};
 
-pub use golden::{play, play_with, tell};
+pub use golden::{play, play_in_orders, play_with, tell};
 pub use names::Source;
 pub use sockets::Handle;
 
@@ -53,6 +54,8 @@ pub struct Scene {
     faults: Vec<String>,
     /// Gone frames that were delivered.
     gone: usize,
+    /// Frames that were delivered.
+    frames: usize,
     /// The scene ends with ports that nobody can close any more.
     residue: bool,
 }
@@ -122,6 +125,7 @@ impl Scene {
             pairs: Pairs::Granted,
             faults: Vec::new(),
             gone: 0,
+            frames: 0,
             residue: false,
         }
     }

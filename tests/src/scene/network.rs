@@ -101,7 +101,6 @@ impl Scene {
     }
 
     fn says(&mut self, actor: usize, what: String) {
-        let what = self.names.resolve(&what);
         self.write(format!("    {}: {what}", self.actors[actor].label));
         self.actors[actor].said.push(what);
     }
@@ -195,6 +194,17 @@ impl Scene {
         }
     }
 
+    /// Loses what is on the way from `from` to `to`, and nothing else.
+    pub fn lose(&mut self, from: &str, to: &str) {
+        let end = self.end_between(from, to);
+        self.sockets.lose(end);
+    }
+
+    /// A handle of the application's.
+    pub fn handle(&mut self, name: &str) -> super::Handle {
+        self.sockets.token(name)
+    }
+
     /// How many frames are on the way from `from` to `to`.
     pub fn on_the_way(&self, from: &str, to: &str) -> usize {
         self.sockets.waiting(self.end_between(from, to))
@@ -237,6 +247,7 @@ impl Scene {
             Delivery::Frame(frame) => {
                 let from = self.sockets.owner(end).map_or("?".into(), |(from, _)| self.actors[from].label.clone());
                 self.tell_frame(&from, actor, &frame);
+                self.frames += 1;
                 self.feed(actor, link, frame);
             }
             Delivery::End => {

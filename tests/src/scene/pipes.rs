@@ -190,6 +190,11 @@ impl Scene {
         result
     }
 
+    /// The node has closed the end called `label` itself.
+    pub fn forget(&mut self, label: &str) {
+        self.let_go(label);
+    }
+
     /// Closes every end that a node holds, one after the other.
     pub fn close_all(&mut self) {
         let labels: Vec<String> = self.ends.keys().cloned().collect();

@@ -186,6 +186,11 @@ impl Sockets {
         }
     }
 
+    /// What is on the way from `end` is lost.
+    pub(super) fn lose(&mut self, end: End) {
+        self.side_mut(end).sent.clear();
+    }
+
     /// What is on the way from `end` is lost, and the other side will be told.
     pub(super) fn break_off(&mut self, end: End) {
         let side = self.side_mut(end);

@@ -58,7 +58,8 @@ impl Scene {
     /// What a node has reported since this was asked last.
     pub fn said(&mut self, node: &str) -> Vec<String> {
         let actor = self.actor(node);
-        std::mem::take(&mut self.actors[actor].said)
+        let said = std::mem::take(&mut self.actors[actor].said);
+        said.iter().map(|line| self.names.resolve(line)).collect()
     }
 
     /// A node has reported this.
@@ -76,6 +77,11 @@ impl Scene {
     /// Some port said that its route is broken.
     pub fn gone_was_said(&self) -> bool {
         self.gone > 0
+    }
+
+    /// How many frames were delivered since this was asked last.
+    pub fn frames(&mut self) -> usize {
+        std::mem::take(&mut self.frames)
     }
 
     /// What a node holds.
