@@ -203,7 +203,6 @@ impl<I: Interface, C> ReceiverSet<I, C> {
     }
 
     /// The next member with something to say; `None` inside when its pipe ended.
-    #[expect(clippy::type_complexity, reason = "who and what, taken apart by the two callers at once")]
     fn poll_next(&mut self, waker: &Waker) -> Poll<Option<(MemberId, Option<I::Request>)>> {
         if self.members.is_empty() {
             return Poll::Ready(None);
