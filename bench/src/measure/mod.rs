@@ -1,0 +1,192 @@
+//! How one run is measured: time, CPU time of all processes, page faults, and allocations when they are counted.
+//!
+//! A workload is either a sequence of round trips, each timed, or bursts of which the far side says when all of it has
+//! arrived. Both warm up first; a burst is as long as the time that the run is given.
+
+pub(crate) mod allocations;
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use futures::FutureExt;
+use nix::time::{ClockId, clock_getcpuclockid, clock_gettime};
+use nix::unistd::Pid;
+use serde::{Deserialize, Serialize};
+
+/// How much a run does.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Effort {
+    /// As much as fits.
+    Time(Duration),
+    /// So many operations and no warm-up: for counting what does not depend on time.
+    Operations(u64),
+}
+
+/// What one run found. Everything is for one operation: a round trip, a message, a pipe.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(crate) struct Sample {
+    /// Nanoseconds: the median of round trips, the mean of a burst.
+    pub(crate) nanoseconds: f64,
+    /// The 99th percentile of round trips in nanoseconds.
+    pub(crate) p99: Option<f64>,
+    /// CPU time of all processes in nanoseconds.
+    pub(crate) cpu: f64,
+    /// Minor page faults of all processes.
+    pub(crate) faults: f64,
+    /// Heap allocations of all processes in the whole run, where they were counted.
+    pub(crate) allocations: u64,
+    /// How many operations were timed.
+    pub(crate) operations: u64,
+    /// What only some workloads have: bytes and descriptors for each pipe, proxies left.
+    #[serde(default)]
+    pub(crate) extra: BTreeMap<String, f64>,
+}
+
+/// Measures what happens in this process and in others.
+#[derive(Debug)]
+pub(crate) struct Meter {
+    effort: Effort,
+    others: Vec<i32>,
+}
+
+/// What the processes had used at one moment.
+#[derive(Debug, Clone, Copy)]
+struct Usage {
+    at: Instant,
+    cpu: Duration,
+    faults: u64,
+}
+
+impl Meter {
+    /// Measures this process and `others`, by process id.
+    pub(crate) fn new(effort: Effort, others: Vec<i32>) -> Self {
+        Self { effort, others }
+    }
+
+    /// Times `once`, which is given the number of the round trip.
+    pub(crate) fn round_trips(&self, mut once: impl FnMut(u64) -> Result<()>) -> Result<Sample> {
+        self.round_trips_async(async |number| once(number)).now_or_never().context("a blocking round trip waited")?
+    }
+
+    /// Times `once`, which is given the number of the round trip.
+    pub(crate) async fn round_trips_async(&self, mut once: impl AsyncFnMut(u64) -> Result<()>) -> Result<Sample> {
+        let mut number = 0;
+        let (budget, most) = match self.effort {
+            Effort::Time(budget) => {
+                let warm = Instant::now();
+                while number < 20 || warm.elapsed() < budget / 4 {
+                    once(number).await?;
+                    number += 1;
+                }
+                (budget, usize::MAX)
+            }
+            Effort::Operations(count) => (Duration::MAX, usize::try_from(count)?),
+        };
+        let mut taken = Vec::with_capacity(most.min(1 << 20));
+        let begin = self.usage()?;
+        let mut last = begin.at;
+        while taken.len() < most.min(1 << 20) && last.duration_since(begin.at) < budget {
+            once(number).await?;
+            number += 1;
+            let now = Instant::now();
+            taken.push(now.duration_since(last));
+            last = now;
+        }
+        let mut sample = self.usage()?.since(begin, u64::try_from(taken.len())?)?;
+        taken.sort_unstable();
+        let percentile = |part: usize| taken.get(taken.len() * part / 100).copied().unwrap_or_default();
+        sample.nanoseconds = nanoseconds(percentile(50));
+        sample.p99 = Some(nanoseconds(percentile(99)));
+        Ok(sample)
+    }
+
+    /// Times `burst`, which sends so many messages and returns when the far side has confirmed them all. A burst is a
+    /// multiple of `step`.
+    pub(crate) fn bursts(&self, step: u64, mut burst: impl FnMut(u64) -> Result<()>) -> Result<Sample> {
+        self.bursts_async(step, async |count| burst(count)).now_or_never().context("a blocking burst waited")?
+    }
+
+    /// As [`bursts`](Self::bursts), asynchronously.
+    pub(crate) async fn bursts_async(
+        &self,
+        step: u64,
+        mut burst: impl AsyncFnMut(u64) -> Result<()>,
+    ) -> Result<Sample> {
+        let count = match self.effort {
+            Effort::Operations(count) => count.next_multiple_of(step),
+            Effort::Time(budget) => {
+                let mut count = step;
+                loop {
+                    let warm = Instant::now();
+                    burst(count).await?;
+                    let took = warm.elapsed().max(Duration::from_nanos(1));
+                    if took > budget / 8 {
+                        let fitting = budget.as_secs_f64() / took.as_secs_f64() * count as f64;
+                        break (fitting as u64).max(1).next_multiple_of(step);
+                    }
+                    count *= 2;
+                }
+            }
+        };
+        let begin = self.usage()?;
+        burst(count).await?;
+        self.usage()?.since(begin, count)
+    }
+
+    /// Times `once` a single time, as `operations` operations.
+    pub(crate) fn single(&self, operations: u64, once: impl FnOnce() -> Result<()>) -> Result<Sample> {
+        let begin = self.usage()?;
+        once()?;
+        self.usage()?.since(begin, operations)
+    }
+
+    fn usage(&self) -> Result<Usage> {
+        let cpu = |clock| clock_gettime(clock).map(Duration::from);
+        let mut usage =
+            Usage { at: Instant::now(), cpu: cpu(ClockId::CLOCK_PROCESS_CPUTIME_ID)?, faults: faults("self")? };
+        for &other in &self.others {
+            usage.cpu += cpu(clock_getcpuclockid(Pid::from_raw(other))?)?;
+            usage.faults += faults(&other.to_string())?;
+        }
+        Ok(usage)
+    }
+}
+
+impl Usage {
+    fn since(self, begin: Self, operations: u64) -> Result<Sample> {
+        ensure!(operations > 0, "nothing was measured");
+        let each = |amount: f64| amount / operations as f64;
+        Ok(Sample {
+            nanoseconds: each(nanoseconds(self.at.duration_since(begin.at))),
+            cpu: each(nanoseconds(self.cpu.saturating_sub(begin.cpu))),
+            faults: each(self.faults.saturating_sub(begin.faults) as f64),
+            operations,
+            ..Sample::default()
+        })
+    }
+}
+
+fn nanoseconds(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1e9
+}
+
+/// The minor page faults of a process so far.
+fn faults(process: &str) -> Result<u64> {
+    let text = std::fs::read_to_string(format!("/proc/{process}/stat"))?;
+    // The name, in parentheses, may contain spaces; the tenth field of all is the eighth behind it.
+    let behind = text.rsplit_once(')').context("no name in /proc/…/stat")?.1;
+    Ok(behind.split_whitespace().nth(7).context("too few fields in /proc/…/stat")?.parse()?)
+}
+
+/// How many descriptors a process has open.
+pub(crate) fn descriptors(process: &str) -> Result<usize> {
+    Ok(std::fs::read_dir(format!("/proc/{process}/fd"))?.count())
+}
+
+/// The resident memory of a process in bytes.
+pub(crate) fn resident(process: &str) -> Result<u64> {
+    let text = std::fs::read_to_string(format!("/proc/{process}/statm"))?;
+    let pages: u64 = text.split_whitespace().nth(1).context("too few fields in /proc/…/statm")?.parse()?;
+    Ok(pages * u64::try_from(rustix::param::page_size())?)
+}

@@ -1,0 +1,160 @@
+//! Real processes: this executable again, pinned, with one end of a socket pair as its standard input.
+//!
+//! ```text
+//!   orchestrator ──▶ client (measures, prints its outcome) ──▶ server, or several (print what they allocated)
+//! ```
+
+use std::io::Read;
+use std::os::fd::{AsFd, OwnedFd};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use crate::measure::{Effort, Meter, Sample, allocations};
+use crate::workload::{Placement, Workload};
+
+/// The hidden command that runs a [`Job`].
+pub(crate) const COMMAND: &str = "run-job";
+
+/// One run of one implementation.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Job {
+    pub(crate) implementation: String,
+    pub(crate) workload: Workload,
+    pub(crate) placement: Placement,
+    /// How long it is measured, in milliseconds.
+    pub(crate) milliseconds: u64,
+    /// Or how many operations are done, for counting.
+    pub(crate) operations: Option<u64>,
+    pub(crate) role: Role,
+    /// What a server has to know besides.
+    #[serde(default)]
+    pub(crate) argument: String,
+}
+
+/// Which of the processes of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Role {
+    /// The one that measures.
+    Client,
+    /// The others, from zero.
+    Server(u32),
+}
+
+impl Job {
+    pub(crate) fn effort(&self) -> Effort {
+        match self.operations {
+            Some(count) => Effort::Operations(count),
+            None => Effort::Time(Duration::from_millis(self.milliseconds)),
+        }
+    }
+
+    /// A meter over this process and `servers`.
+    pub(crate) fn meter(&self, servers: &[&Server]) -> Result<Meter> {
+        let ids = servers.iter().map(|server| i32::try_from(server.child.id())).collect::<Result<_, _>>()?;
+        Ok(Meter::new(self.effort(), ids))
+    }
+
+    /// Puts this process where it belongs. A process whose threads are measured keeps all cores.
+    pub(crate) fn settle(&self) -> Result<()> {
+        if self.operations.is_some() {
+            allocations::start();
+        }
+        let cores = cores()?;
+        let (first, last) = (cores.first().context("no core")?, cores.last().context("no core")?);
+        let core = match (self.workload, self.placement, self.role) {
+            (Workload::ThreadsCall | Workload::ThreadsOneWay, _, _) => return Ok(()),
+            (_, Placement::Same, _) | (_, Placement::Split, Role::Client) => last,
+            (_, Placement::Split, Role::Server(number)) => {
+                if number % 2 == 0 {
+                    first
+                } else {
+                    last
+                }
+            }
+        };
+        let mut set = CpuSet::new();
+        set.set(*core);
+        Ok(sched_setaffinity(None, &set)?)
+    }
+}
+
+/// The cores that this process may use.
+pub(crate) fn cores() -> Result<Vec<usize>> {
+    let set = sched_getaffinity(None)?;
+    Ok((0..CpuSet::MAX_CPU).filter(|&core| set.is_set(core)).collect())
+}
+
+/// A command that runs `job` in this executable.
+pub(crate) fn command(job: &Job) -> Result<Command> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command.arg(COMMAND).arg(serde_json::to_string(job)?).stdout(Stdio::piped());
+    Ok(command)
+}
+
+/// Runs a client and returns what it found. `through`: what to start it with, as `strace`.
+pub(crate) fn run(job: &Job, through: &[&str]) -> Result<Sample> {
+    let mut direct = command(job)?;
+    let mut child = match through.split_first() {
+        None => direct.stdin(Stdio::null()).spawn()?,
+        Some((program, arguments)) => {
+            let mut command = Command::new(program);
+            command.args(arguments).arg(direct.get_program()).args(direct.get_args());
+            command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?
+        }
+    };
+    read_outcome(&mut child).with_context(|| format!("{} in {}", job.implementation, job.workload.name()))
+}
+
+fn read_outcome<T: DeserializeOwned>(child: &mut Child) -> Result<T> {
+    let mut text = String::new();
+    child.stdout.take().context("no standard output")?.read_to_string(&mut text)?;
+    let status = child.wait()?;
+    ensure!(status.success(), "a process ended with {status}");
+    Ok(serde_json::from_str(&text)?)
+}
+
+/// A process that serves; killed when it is dropped unfinished.
+#[derive(Debug)]
+pub(crate) struct Server {
+    child: Child,
+}
+
+impl Server {
+    /// Starts server `number` of `job` with `socket` as its standard input.
+    pub(crate) fn start(job: &Job, number: u32, socket: OwnedFd, argument: &str) -> Result<Self> {
+        let job = Job { role: Role::Server(number), argument: argument.to_owned(), ..job.clone() };
+        Ok(Self { child: command(&job)?.stdin(socket).spawn()? })
+    }
+
+    /// The process id, as it is called in `/proc`.
+    pub(crate) fn id(&self) -> String {
+        self.child.id().to_string()
+    }
+
+    /// Waits until the server has ended, which it does when its connection does, and adds what it allocated to `sample`.
+    pub(crate) fn finish(mut self, mut sample: Sample) -> Result<Sample> {
+        sample.allocations += read_outcome::<u64>(&mut self.child).context("server")?;
+        Ok(sample)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Both fail only when the process has been waited for.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// This process's standard input, which is a socket.
+pub(crate) fn inherited_socket() -> Result<OwnedFd> {
+    let socket = std::io::stdin().as_fd().try_clone_to_owned()?;
+    if rustix::net::sockopt::socket_type(&socket).is_err() {
+        bail!("standard input is no socket");
+    }
+    Ok(socket)
+}

@@ -1,0 +1,255 @@
+//! Runs the plan: repetitions take turns, and what came out is brought together.
+
+use std::collections::BTreeMap;
+use std::io::{IsTerminal, Write};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result};
+use serde::Serialize;
+
+use crate::measure::Sample;
+use crate::peers::{self, Family, Implementation};
+use crate::process::{self, Job, Role};
+use crate::workload::{Placement, Workload};
+
+/// What to run.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub(crate) workloads: Vec<Workload>,
+    /// Names of implementations; all when empty.
+    pub(crate) with: Vec<String>,
+    pub(crate) placement: Option<Placement>,
+    pub(crate) repetitions: u32,
+    pub(crate) milliseconds: u64,
+    /// Whether system calls and allocations are counted.
+    pub(crate) counts: bool,
+}
+
+/// Everything about one implementation in one workload and placement.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Cell {
+    pub(crate) workload: Workload,
+    pub(crate) placement: Placement,
+    pub(crate) implementation: String,
+    pub(crate) nanoseconds: Spread,
+    /// To the best raw socket of the same repetition.
+    pub(crate) ratio: Option<Spread>,
+    pub(crate) p99: Option<f64>,
+    pub(crate) cpu: f64,
+    pub(crate) faults: f64,
+    pub(crate) system_calls: Option<f64>,
+    pub(crate) allocations: Option<f64>,
+    pub(crate) extra: BTreeMap<String, f64>,
+    /// Why it could not be run.
+    pub(crate) failed: Option<String>,
+}
+
+/// The median of some figures, and between which the middle half of them lies.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub(crate) struct Spread {
+    pub(crate) median: f64,
+    pub(crate) low: f64,
+    pub(crate) high: f64,
+}
+
+impl Spread {
+    fn of(mut figures: Vec<f64>) -> Self {
+        figures.sort_by(f64::total_cmp);
+        let at = |part: f64| figures.get(((figures.len() - 1) as f64 * part).round() as usize).copied();
+        if figures.is_empty() {
+            return Self::default();
+        }
+        let pick = |part| at(part).unwrap_or_default();
+        Self { median: median(&figures), low: pick(0.25), high: pick(0.75) }
+    }
+}
+
+/// The median of sorted figures.
+fn median(sorted: &[f64]) -> f64 {
+    let middle = sorted.len() / 2;
+    match (sorted.get(middle.wrapping_sub(1)), sorted.get(middle)) {
+        (Some(low), Some(high)) if sorted.len().is_multiple_of(2) => (low + high) / 2.0,
+        (_, Some(high)) => *high,
+        (_, None) => 0.0,
+    }
+}
+
+/// Runs everything and returns a cell for each implementation, workload and placement.
+pub(crate) fn run(plan: &Plan) -> Result<Vec<Cell>> {
+    let groups: Vec<_> = plan
+        .workloads
+        .iter()
+        .flat_map(|&workload| {
+            let placements = workload.placements().iter().copied();
+            placements.filter(|&one| plan.placement.is_none_or(|only| only == one)).map(move |one| (workload, one))
+        })
+        .collect();
+    let mut cells = Vec::new();
+    for (done, &(workload, placement)) in groups.iter().enumerate() {
+        let chosen: Vec<_> =
+            peers::all().filter(|one| one.workloads.contains(&workload) && plan.includes(one)).collect();
+        let mut progress = |text: &str| progress(&format!("{}/{} {} {text}", done + 1, groups.len(), workload.name()));
+        cells.extend(run_group(plan, workload, placement, &chosen, &mut progress)?);
+    }
+    progress("");
+    Ok(cells)
+}
+
+impl Plan {
+    fn includes(&self, one: &Implementation) -> bool {
+        self.with.is_empty() || one.family == Family::Base || self.with.iter().any(|name| name == one.name)
+    }
+
+    fn job(&self, one: &Implementation, workload: Workload, placement: Placement) -> Job {
+        Job {
+            implementation: one.name.to_owned(),
+            workload,
+            placement,
+            milliseconds: self.milliseconds,
+            operations: None,
+            role: Role::Client,
+            argument: String::new(),
+        }
+    }
+}
+
+/// One workload in one placement, all implementations by turns.
+fn run_group(
+    plan: &Plan,
+    workload: Workload,
+    placement: Placement,
+    chosen: &[&'static Implementation],
+    progress: &mut dyn FnMut(&str),
+) -> Result<Vec<Cell>> {
+    let mut samples: Vec<Vec<Sample>> = vec![Vec::new(); chosen.len()];
+    let mut failed: Vec<Option<String>> = vec![None; chosen.len()];
+    let mut ratios: Vec<Vec<f64>> = vec![Vec::new(); chosen.len()];
+    for repetition in 0..plan.repetitions {
+        let mut base = f64::INFINITY;
+        let mut times = vec![None; chosen.len()];
+        for (place, one) in chosen.iter().enumerate() {
+            let (Some(samples), Some(failed), Some(time)) =
+                (samples.get_mut(place), failed.get_mut(place), times.get_mut(place))
+            else {
+                continue;
+            };
+            if failed.is_some() {
+                continue;
+            }
+            progress(&format!("{placement:?} {}/{} {}", repetition + 1, plan.repetitions, one.name));
+            match process::run(&plan.job(one, workload, placement), &[]) {
+                Ok(sample) => {
+                    if one.family == Family::Base {
+                        base = base.min(sample.nanoseconds);
+                    }
+                    *time = Some(sample.nanoseconds);
+                    samples.push(sample);
+                }
+                Err(error) => *failed = Some(format!("{error:#}")),
+            }
+        }
+        for (ratios, time) in ratios.iter_mut().zip(times) {
+            ratios.extend(time.filter(|_| base.is_finite()).map(|time| time / base));
+        }
+    }
+    let mut cells = Vec::new();
+    for (((one, samples), failed), ratios) in chosen.iter().zip(samples).zip(failed).zip(ratios) {
+        let mut cell = summarise(workload, placement, one.name, &samples, ratios, failed);
+        if plan.counts && placement == Placement::Same && cell.failed.is_none() {
+            progress(&format!("counting {}", one.name));
+            count(&plan.job(one, workload, placement), &mut cell)?;
+        }
+        cells.push(cell);
+    }
+    Ok(cells)
+}
+
+fn summarise(
+    workload: Workload,
+    placement: Placement,
+    name: &str,
+    samples: &[Sample],
+    ratios: Vec<f64>,
+    failed: Option<String>,
+) -> Cell {
+    let spread = |figure: &dyn Fn(&Sample) -> f64| Spread::of(samples.iter().map(figure).collect());
+    let mut extra = BTreeMap::new();
+    for key in samples.iter().flat_map(|sample| sample.extra.keys()) {
+        let figures = samples.iter().filter_map(|sample| sample.extra.get(key)).copied().collect();
+        extra.insert(key.clone(), Spread::of(figures).median);
+    }
+    let p99: Vec<f64> = samples.iter().filter_map(|sample| sample.p99).collect();
+    Cell {
+        workload,
+        placement,
+        implementation: name.to_owned(),
+        nanoseconds: spread(&|sample| sample.nanoseconds),
+        ratio: (!ratios.is_empty()).then(|| Spread::of(ratios)),
+        p99: (!p99.is_empty()).then(|| Spread::of(p99).median),
+        cpu: spread(&|sample| sample.cpu).median,
+        faults: spread(&|sample| sample.faults).median,
+        system_calls: None,
+        allocations: None,
+        extra,
+        failed,
+    }
+}
+
+/// How many operations a counting run does, twice: what the second does more than the first is what they cost.
+fn counted_operations(workload: Workload) -> Option<(u64, u64)> {
+    match workload {
+        Workload::Call64 | Workload::Call64K | Workload::Pass1 | Workload::Pass32 | Workload::Moved => {
+            Some((1_000, 3_000))
+        }
+        Workload::OneWay64 | Workload::OneWay1K => Some((50_000, 150_000)),
+        Workload::OneWay64K => Some((2_000, 6_000)),
+        Workload::OneWay1M
+        | Workload::BulkCopied
+        | Workload::BulkShared
+        | Workload::Pipes10K
+        | Workload::ThreadsCall
+        | Workload::ThreadsOneWay
+        | Workload::TasksCall
+        | Workload::Links1
+        | Workload::Links4
+        | Workload::Links16
+        | Workload::Links64
+        | Workload::Idle => None,
+    }
+}
+
+/// Counts system calls (where `strace` is installed) and allocations of an operation, over both processes.
+fn count(job: &Job, cell: &mut Cell) -> Result<()> {
+    let Some((few, many)) = counted_operations(job.workload) else { return Ok(()) };
+    let job = |operations| Job { operations: Some(operations), ..job.clone() };
+    let more = (many - few) as f64;
+    let (less_allocated, more_allocated) = (process::run(&job(few), &[])?, process::run(&job(many), &[])?);
+    cell.allocations = Some((more_allocated.allocations as f64 - less_allocated.allocations as f64) / more);
+    if let (Some(less), Some(total)) = (system_calls(&job(few))?, system_calls(&job(many))?) {
+        cell.system_calls = Some((total as f64 - less as f64) / more);
+    }
+    Ok(())
+}
+
+/// The system calls of a whole run; `None` without `strace`.
+fn system_calls(job: &Job) -> Result<Option<u64>> {
+    let quiet = Command::new("strace").arg("-V").stdout(Stdio::null()).stderr(Stdio::null()).status();
+    if !quiet.is_ok_and(|status| status.success()) {
+        return Ok(None);
+    }
+    let file = std::env::temp_dir().join(format!("mage-bench-{}.strace", std::process::id()));
+    let path = file.to_str().context("the temporary directory's name is no text")?;
+    process::run(job, &["strace", "-f", "-c", "-U", "calls,name", "-o", path])?;
+    let text = std::fs::read_to_string(&file)?;
+    std::fs::remove_file(&file)?;
+    let total = text.lines().find(|line| line.trim_end().ends_with("total"));
+    let calls = total.and_then(|line| line.split_whitespace().next()).context("no total in strace's summary")?;
+    Ok(Some(calls.parse()?))
+}
+
+/// Shows how far it has come, on a terminal in one line.
+fn progress(text: &str) {
+    let mut out = std::io::stderr().lock();
+    // Nobody is told when this cannot be written: it is what would tell them.
+    let _ = if out.is_terminal() { write!(out, "\r\x1b[2K{text}").and_then(|()| out.flush()) } else { Ok(()) };
+}
