@@ -12,6 +12,7 @@ use std::collections::VecDeque;
 use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::{self, MaybeUninit};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
 
 use bytes::BytesMut;
 use rustix::io::Errno;
@@ -20,6 +21,8 @@ use rustix::net::{
     SendAncillaryMessage, SendFlags, Shutdown, SocketFlags, SocketType, recvmsg, sendmsg, sockopt,
 };
 use smallvec::SmallVec;
+
+use crate::sync::Lock;
 
 /// The most handles that the kernel passes in one call (`SCM_MAX_FD` of Linux).
 const MAX_HANDLES_PER_CALL: usize = 253;
@@ -84,10 +87,12 @@ pub(crate) enum Received {
 /// What was read from one socket and not yet understood, and initialised room behind it to read into.
 ///
 /// The room is part of `bytes`, so that a read needs no uninitialised memory; every byte is zeroed once for each time
-/// that it is read into (0.7 µs for 64 KiB, an eighth of what the kernel's own copy costs), not once for each call.
-/// Payloads that the core cuts out as slices keep the memory; without any, the same memory serves for ever.
-#[derive(Debug, Default)]
+/// that it is read into (a quarter of what the kernel's own copy costs), not once for each call. Payloads that the core
+/// cuts out as slices keep the memory; without any, the same memory serves for ever. Memory that slices still point into
+/// is left to a pool, and taken from there when they are gone: fresh pages cost more than what is read into them.
+#[derive(Debug)]
 pub(crate) struct ReadBuffer {
+    pool: Arc<Pool>,
     bytes: BytesMut,
     /// How many bytes at the front were received.
     filled: usize,
@@ -95,7 +100,36 @@ pub(crate) struct ReadBuffer {
     chunk: usize,
 }
 
+/// Buffers that were read full, and that payloads may still point into.
+#[derive(Debug, Default)]
+pub(crate) struct Pool(Lock<Vec<BytesMut>>);
+
+impl Pool {
+    /// The most buffers that are kept, [`ReadBuffer::MAX_CHUNK`] bytes each at most, for all links of a node together.
+    const KEPT: usize = 16;
+
+    /// Takes a buffer of at least `size` bytes that nothing points into any more, empty.
+    fn take(&self, size: usize) -> Option<BytesMut> {
+        let mut kept = self.0.lock();
+        let place = kept.iter_mut().position(|buffer| buffer.try_reclaim(size))?;
+        Some(kept.swap_remove(place))
+    }
+
+    fn put(&self, mut retired: BytesMut) {
+        retired.clear();
+        let mut kept = self.0.lock();
+        let surplus = if kept.len() == Self::KEPT { Some(kept.swap_remove(0)) } else { None };
+        kept.push(retired);
+        drop(kept);
+        drop(surplus);
+    }
+}
+
 impl ReadBuffer {
+    pub(crate) fn new(pool: Arc<Pool>) -> Self {
+        Self { pool, bytes: BytesMut::with_capacity(CHUNK), filled: 0, chunk: CHUNK }
+    }
+
     /// The largest allocation, for streams of large frames: fewer of them straddle two buffers and are copied.
     const MAX_CHUNK: usize = 4 * CHUNK;
 
@@ -160,20 +194,17 @@ impl ReadBuffer {
         if self.bytes.len() - self.filled >= needed {
             return;
         }
-        self.chunk = self.chunk.max(CHUNK);
-        let size = self.chunk.max(self.filled + needed);
         self.bytes.truncate(self.filled);
-        // Takes the allocation back where no payload points into it any more; else the unread bytes move to a new one.
-        if self.bytes.try_reclaim(self.chunk.max(needed) - MIN_ROOM) || self.bytes.try_reclaim(needed) {
-            let room = self.bytes.capacity();
-            self.bytes.resize(room, 0);
-        } else {
-            let mut renewed = BytesMut::zeroed(size);
-            if let Some(front) = renewed.get_mut(..self.filled) {
-                front.copy_from_slice(&self.bytes);
-            }
-            self.bytes = renewed;
+        // Takes the allocation back where no payload points into it any more; else what is unread moves to another.
+        let least = needed.max(self.chunk / 2);
+        if !self.bytes.try_reclaim(least) {
+            let size = self.chunk.max(self.filled + least);
+            let mut renewed = self.pool.take(size).unwrap_or_else(|| BytesMut::with_capacity(size));
+            renewed.extend_from_slice(&self.bytes);
+            self.pool.put(mem::replace(&mut self.bytes, renewed));
         }
+        let room = self.bytes.capacity();
+        self.bytes.resize(room, 0);
     }
 }
 
@@ -240,7 +271,7 @@ mod tests {
     fn slices_arrive_in_order_and_an_empty_socket_says_so() {
         let (a, b) = pair().unwrap();
         let mut handles = VecDeque::new();
-        let mut buffer = ReadBuffer::default();
+        let mut buffer = ReadBuffer::new(Arc::default());
         assert_eq!(buffer.receive(b.as_fd(), 0, &mut handles).unwrap(), Received::Nothing);
         let slices = [IoSlice::new(b"one "), IoSlice::new(b""), IoSlice::new(b"two")];
         assert_eq!(send(a.as_fd(), &slices, &[]).unwrap(), Sent::Bytes(7));
@@ -257,7 +288,7 @@ mod tests {
         assert_eq!(send(a.as_fd(), &[IoSlice::new(b"x")], &sent).unwrap(), Sent::Bytes(1));
         drop(sent);
         let mut handles = VecDeque::new();
-        let mut buffer = ReadBuffer::default();
+        let mut buffer = ReadBuffer::new(Arc::default());
         let received = buffer.receive(b.as_fd(), 0, &mut handles).unwrap();
         assert_eq!(received, Received::Bytes { drained: false, truncated: false });
         assert_eq!(handles.len(), 2);
@@ -282,7 +313,7 @@ mod tests {
             assert_eq!(send(a.as_fd(), &[IoSlice::new(part)], with).unwrap(), Sent::Bytes(part.len()));
         }
         let mut handles = VecDeque::new();
-        let mut buffer = ReadBuffer::default();
+        let mut buffer = ReadBuffer::new(Arc::default());
         assert_eq!(read_all(&mut buffer, &b, &mut handles), b"before with after");
         assert_eq!(handles.len(), 1);
     }
@@ -293,7 +324,7 @@ mod tests {
         let data: Vec<u8> = (0..3_000_000_u32).map(|n| (n % 251) as u8).collect();
         let mut written = 0;
         let mut times_full = 0;
-        let mut buffer = ReadBuffer::default();
+        let mut buffer = ReadBuffer::new(Arc::default());
         let mut handles = VecDeque::new();
         let mut received = Vec::new();
         while received.len() < data.len() {
@@ -321,7 +352,7 @@ mod tests {
     #[test]
     fn slices_that_are_kept_are_not_overwritten() {
         let (a, b) = pair().unwrap();
-        let mut buffer = ReadBuffer::default();
+        let mut buffer = ReadBuffer::new(Arc::default());
         let mut handles = VecDeque::new();
         let mut kept = Vec::new();
         for round in 0..200_u8 {
@@ -337,7 +368,7 @@ mod tests {
     #[test]
     fn memory_is_used_again_when_nothing_points_into_it() {
         let (a, b) = pair().unwrap();
-        let mut buffer = ReadBuffer::default();
+        let mut buffer = ReadBuffer::new(Arc::default());
         let mut handles = VecDeque::new();
         let mut places = std::collections::BTreeSet::new();
         for _ in 0..1000 {
@@ -352,12 +383,31 @@ mod tests {
     }
 
     #[test]
+    fn memory_that_payloads_pointed_into_is_used_again_when_they_are_gone() {
+        let (a, b) = pair().unwrap();
+        let mut buffer = ReadBuffer::new(Arc::default());
+        let mut handles = VecDeque::new();
+        let mut places = std::collections::BTreeSet::new();
+        let mut kept = VecDeque::new();
+        for _ in 0..1000 {
+            send(a.as_fd(), &[IoSlice::new(&[7; 30_000])], &[]).unwrap();
+            buffer.receive(b.as_fd(), 0, &mut handles).unwrap();
+            kept.push_back(buffer.consume(|input| input.split().freeze()));
+            if kept.len() > 10 {
+                kept.pop_front();
+            }
+            places.insert(buffer.bytes.as_ptr() as usize / CHUNK);
+        }
+        assert!(places.len() <= 40, "{} places for ten payloads at a time", places.len());
+    }
+
+    #[test]
     fn the_end_is_told_after_the_last_byte() {
         let (a, b) = pair().unwrap();
         send(a.as_fd(), &[IoSlice::new(b"last words")], &[]).unwrap();
         drop(a);
         let mut handles = VecDeque::new();
-        let mut buffer = ReadBuffer::default();
+        let mut buffer = ReadBuffer::new(Arc::default());
         assert!(matches!(buffer.receive(b.as_fd(), 0, &mut handles).unwrap(), Received::Bytes { .. }));
         assert_eq!(buffer.receive(b.as_fd(), 0, &mut handles).unwrap(), Received::End);
         assert_eq!(buffer.consume(|input| input.split()), &b"last words"[..]);
@@ -379,7 +429,7 @@ mod tests {
         shut_down(a.as_fd());
         drop(a);
         let mut handles = VecDeque::new();
-        let mut buffer = ReadBuffer::default();
+        let mut buffer = ReadBuffer::new(Arc::default());
         assert_eq!(read_all(&mut buffer, &b, &mut handles), b"x");
         assert_eq!(buffer.receive(b.as_fd(), 0, &mut handles).unwrap(), Received::End);
         drop(duplicate);

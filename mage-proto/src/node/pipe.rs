@@ -190,7 +190,7 @@ impl<H, S: NameSource> Node<H, S> {
         Ok(taken)
     }
 
-    /// Takes up to `max` messages of `port` to the back of `into`; returns how many.
+    /// Takes up to `max` messages of `port` and gives each to `into`, in order; returns how many.
     ///
     /// # Errors
     ///
@@ -199,12 +199,12 @@ impl<H, S: NameSource> Node<H, S> {
         &mut self,
         port: &Key,
         max: usize,
-        into: &mut VecDeque<Message<H>>,
+        mut into: impl FnMut(Message<H>),
     ) -> Result<usize, CloseReason> {
-        let mut count = self.take_plain(port.0, max, into);
+        let mut count = self.take_plain(port.0, max, &mut into);
         while count < max {
             match self.take(port.0) {
-                Ok(Some(message)) => into.push_back(message),
+                Ok(Some(message)) => into(message),
                 Ok(None) => break,
                 Err(reason) if count == 0 => return Err(reason),
                 Err(_) => break,

@@ -6,7 +6,6 @@
 //! there is no error here: whatever is not plain, is not admitted, or reaches a port that is not settled, takes the long
 //! way, which says what is wrong. What this bought is in `docs/performance.md`.
 
-use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
 use bytes::{Buf, BytesMut};
@@ -119,7 +118,7 @@ impl<H, S: NameSource> Node<H, S> {
 
     /// Takes up to `max` messages without cargo from the front of a port's queue and returns their credit.
     #[inline]
-    pub(super) fn take_plain(&mut self, id: PortId, max: usize, into: &mut VecDeque<Message<H>>) -> usize {
+    pub(super) fn take_plain(&mut self, id: PortId, max: usize, into: &mut impl FnMut(Message<H>)) -> usize {
         let Some(Entry::Routed(Port { name, state: State::Active(active), .. })) = self.ports.entry_mut(id) else {
             return 0;
         };
@@ -142,7 +141,7 @@ impl<H, S: NameSource> Node<H, S> {
                 link.held = link.held.saturating_sub(u64::try_from(size).unwrap_or(u64::MAX));
             }
             let Some(data) = active.queue.pop_front() else { break };
-            into.push_back(Message { payload: data.payload, cargo: Vec::new(), handles: data.handles });
+            into(Message { payload: data.payload, cargo: Vec::new(), handles: data.handles });
             count = count.saturating_add(1);
         }
         count

@@ -34,9 +34,8 @@ pub(super) enum Effect {
 pub(super) enum Dropped {
     Discard(Box<Discard<OwnedFd>>),
     Pair(Option<(OwnedFd, OwnedFd)>),
-    Pipe(MessagePipe),
+    Pipe(Box<MessagePipe>),
     Waker(Option<Waker>),
-    Socket(OwnedFd),
 }
 
 /// What one critical section leaves to do; most leave one or two things.
@@ -59,13 +58,8 @@ impl Effects {
     pub(super) fn tell(&mut self, event: NodeEvent) {
         self.push(Effect::Tell(Box::new(event)));
     }
-}
 
-impl IntoIterator for Effects {
-    type Item = Effect;
-    type IntoIter = smallvec::IntoIter<[Effect; 4]>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        self.0.into_iter()
+    pub(super) fn drain(&mut self) -> smallvec::Drain<'_, [Effect; 4]> {
+        self.0.drain(..)
     }
 }

@@ -92,7 +92,7 @@ impl Sender {
                 return Written::All;
             }
             // Effects wait until the sender is unlocked: closing this very link may be one of them.
-            let more = driver.enter_into(effects, |state, _| {
+            let more = driver.enter(effects, |state, _| {
                 state.core.as_mut().is_some_and(|core| core.poll_transmit(link.id(), &mut self.batch))
             });
             if !more {
@@ -148,13 +148,13 @@ impl Link {
                 Written::Shortage => self.flush_later(driver),
             }
             if self.turn.release() {
-                driver.perform(effects);
+                driver.perform(&mut effects);
                 return;
             }
         }
         self.turn.abandon();
         self.wake_flusher();
-        driver.perform(effects);
+        driver.perform(&mut effects);
     }
 
     /// Rules 2 and 3: what a send of the application queued.

@@ -13,7 +13,7 @@ use std::task::{Poll, Waker};
 use mage_proto::{JoinError, LinkId, NodeName};
 
 use super::Driver;
-use super::effect::{Dropped, Effect};
+use super::effect::Effects;
 use crate::pipe::MessagePipe;
 
 /// Why two nodes did not meet.
@@ -107,26 +107,28 @@ impl Driver {
         socket: OwnedFd,
         pipes: u16,
     ) -> Result<(LinkId, Vec<MessagePipe>), Refused<mage_proto::InviteError>> {
-        let (invited, effects) = self.enter(|state, _| {
+        let mut effects = Effects::new();
+        let invited = self.enter(&mut effects, |state, _| {
             let Some(core) = state.open_core() else { return Err((None, socket)) };
             let (link, ports) = core.invite(socket, pipes).map_err(|(error, socket)| (Some(error), socket))?;
             state.joins.begin(link);
             let pipes = ports.into_iter().filter_map(|port| state.adopt(port)).collect();
             Ok((link, pipes))
         });
-        self.perform(effects);
+        self.perform(&mut effects);
         invited
     }
 
     /// Accepts the invitation that comes, or waits, in `socket`.
     pub(crate) fn accept(&self, socket: OwnedFd) -> Result<LinkId, Refused<mage_proto::AcceptError>> {
-        let (accepted, effects) = self.enter(|state, _| {
+        let mut effects = Effects::new();
+        let accepted = self.enter(&mut effects, |state, _| {
             let Some(core) = state.open_core() else { return Err((None, socket)) };
             let link = core.accept(socket).map_err(|(error, socket)| (Some(error), socket))?;
             state.joins.begin(link);
             Ok(link)
         });
-        self.perform(effects);
+        self.perform(&mut effects);
         accepted
     }
 
@@ -155,11 +157,8 @@ impl Driver {
 
     /// Nobody will ask what became of a join; pipes that it brought are closed.
     pub(crate) fn forget_join(&self, link: LinkId) {
-        let (join, mut effects) = self.enter(|state, _| state.joins.take(link));
-        if let Some(join) = join {
-            effects.extend(join.pipes.into_iter().map(|(_, pipe)| Effect::Drop(Dropped::Pipe(pipe))));
-            effects.push(Effect::Drop(Dropped::Waker(join.waker)));
-        }
-        self.perform(effects);
+        // Taken under the lock, dropped after it: its pipes close.
+        let join = self.state.lock().joins.take(link);
+        drop(join);
     }
 }

@@ -16,6 +16,7 @@ use std::sync::{Arc, Weak};
 
 use mage_proto::LinkId;
 
+use super::effect::Effects;
 use super::flush::{Deferral, Sender};
 use super::{Driver, State};
 use crate::adapter::{Drained, Ready, Watch};
@@ -105,7 +106,7 @@ impl Driver {
             driver: self.me.clone(),
             link: Arc::clone(link),
             socket: Arc::clone(&socket),
-            buffer: ReadBuffer::default(),
+            buffer: ReadBuffer::new(Arc::clone(&self.buffers)),
             handles: VecDeque::new(),
             wanted: 0,
         };
@@ -171,8 +172,9 @@ impl Reader {
 
     fn handle(&mut self, driver: &Driver, truncated: bool) {
         let Self { link, buffer, handles, wanted, .. } = self;
-        let effects = buffer.consume(|input| {
-            let (missing, effects) = driver.enter(|state, _| {
+        let mut effects = Effects::new();
+        *wanted = buffer.consume(|input| {
+            driver.enter(&mut effects, |state, _| {
                 let State { core: Some(core), .. } = state else { return 0 };
                 if truncated {
                     core.handle_truncated(link.id());
@@ -182,11 +184,9 @@ impl Reader {
                     Ok(()) => core.wanted(input),
                     Err(_) => 0,
                 }
-            });
-            *wanted = missing;
-            effects
+            })
         });
-        driver.perform(effects);
+        driver.perform(&mut effects);
     }
 }
 

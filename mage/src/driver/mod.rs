@@ -29,7 +29,7 @@ use crate::adapter::Adapter;
 use crate::names::{OsNames, Reserve};
 use crate::node::NodeEvent;
 use crate::pipe::{CloseReason, Loss, MessagePipe};
-use crate::socket;
+use crate::socket::{self, Pool};
 use crate::sync::Lock;
 
 use effect::{Dropped, Effect, Effects};
@@ -49,6 +49,8 @@ pub(crate) struct Driver {
     adapter: Arc<dyn Adapter>,
     supervisor: Option<Supervisor>,
     names: Arc<Reserve>,
+    /// What links read into.
+    buffers: Arc<Pool>,
     state: Lock<State>,
 }
 
@@ -85,6 +87,7 @@ impl Driver {
             adapter,
             supervisor,
             names: reserve,
+            buffers: Arc::default(),
             state: Lock::new(State {
                 me: me.clone(),
                 core: Some(Core::new(names, limits)),
@@ -101,13 +104,7 @@ impl Driver {
     }
 
     /// Changes the state under the lock and collects what has to be done after it.
-    fn enter<R>(&self, act: impl FnOnce(&mut State, &mut Effects) -> R) -> (R, Effects) {
-        let mut effects = Effects::new();
-        let result = self.enter_into(&mut effects, act);
-        (result, effects)
-    }
-
-    fn enter_into<R>(&self, effects: &mut Effects, act: impl FnOnce(&mut State, &mut Effects) -> R) -> R {
+    fn enter<R>(&self, effects: &mut Effects, act: impl FnOnce(&mut State, &mut Effects) -> R) -> R {
         let mut state = self.state.lock();
         let result = act(&mut state, effects);
         state.collect(effects);
@@ -116,17 +113,17 @@ impl Driver {
 
     /// Performs what a command or an input set going. Frames that became ready are written at once, or at the end of
     /// the read callback that this thread is in.
-    fn perform(&self, effects: Effects) {
+    fn perform(&self, effects: &mut Effects) {
         self.perform_with(effects, |link| link.flush_now(self));
     }
 
     /// Performs what the application's sending set going, under the rule of [`flush`].
-    fn perform_sent(&self, effects: Effects) {
+    fn perform_sent(&self, effects: &mut Effects) {
         self.perform_with(effects, |link| link.flush_sent(self));
     }
 
-    fn perform_with(&self, effects: Effects, flush: impl Fn(&Arc<Link>)) {
-        for effect in effects {
+    fn perform_with(&self, effects: &mut Effects, flush: impl Fn(&Arc<Link>)) {
+        for effect in effects.drain() {
             match effect {
                 Effect::Wake(waker) => waker.wake(),
                 Effect::Flush(link) => flush(&link),
@@ -142,11 +139,12 @@ impl Driver {
 
     fn create_socket_pair(&self, tag: u64) {
         let pair = socket::pair().map_err(|_| mage_proto::SocketPairError);
-        let ((), effects) = self.enter(|state, effects| match &mut state.core {
+        let mut effects = Effects::new();
+        self.enter(&mut effects, |state, effects| match &mut state.core {
             Some(core) => core.socket_pair(tag, pair),
             None => effects.push(Effect::Drop(Dropped::Pair(pair.ok()))),
         });
-        self.perform(effects);
+        self.perform(&mut effects);
     }
 
     fn tell(&self, event: NodeEvent) {
@@ -157,17 +155,19 @@ impl Driver {
 
     /// The connection is of no further use.
     fn lose(&self, link: LinkId) {
-        let ((), effects) = self.enter(|state, _| {
+        let mut effects = Effects::new();
+        self.enter(&mut effects, |state, _| {
             if let Some(core) = &mut state.core {
                 core.handle_lost(link);
             }
         });
-        self.perform(effects);
+        self.perform(&mut effects);
     }
 
     /// Closes the application's ends and begins to drain.
     pub(crate) fn begin_shutdown(&self) {
-        let ((), effects) = self.enter(|state, effects| {
+        let mut effects = Effects::new();
+        self.enter(&mut effects, |state, effects| {
             let Some(core) = &mut state.core else { return };
             if !matches!(state.leaving, Leaving::No) {
                 return;
@@ -179,7 +179,7 @@ impl Driver {
             }
             core.shutdown();
         });
-        self.perform(effects);
+        self.perform(&mut effects);
     }
 
     /// Waits until nothing that another node needs is left here, and every link is closed.
@@ -250,6 +250,7 @@ impl State {
     }
 
     /// Drains the core's outputs into what has to be done after the lock.
+    #[inline]
     fn collect(&mut self, effects: &mut Effects) {
         while let Some(output) = self.core.as_mut().and_then(Core::poll_output) {
             self.translate(output, effects);
@@ -276,7 +277,7 @@ impl State {
             Output::CreateSocketPair { tag } => effects.push(Effect::CreateSocketPair(tag)),
             Output::InitialPort { link, index, port } => {
                 let unwanted = self.adopt(port).and_then(|pipe| self.joins.initial_pipe(link, index, pipe));
-                effects.extend(unwanted.map(|pipe| Effect::Drop(Dropped::Pipe(pipe))));
+                effects.extend(unwanted.map(|pipe| Effect::Drop(Dropped::Pipe(Box::new(pipe)))));
             }
             Output::Accepted { link } => effects.extend(self.joins.accepted(link).map(Effect::Wake)),
             Output::AcceptFailed { link, reason } | Output::InviteFailed { link, reason } => {

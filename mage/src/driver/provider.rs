@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::future::Future;
+use std::mem;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -36,8 +37,9 @@ impl Driver {
         mut ready: impl FnMut(&mut State, &mut Effects) -> Option<T>,
     ) -> Poll<T> {
         let mut clone = None;
+        let mut effects = Effects::new();
         loop {
-            let (found, effects) = self.enter(|state, effects| {
+            let found = self.enter(&mut effects, |state, effects| {
                 if let Some(value) = ready(state, effects) {
                     return Some(Poll::Ready(value));
                 }
@@ -50,7 +52,7 @@ impl Driver {
                 effects.extend(registered.crowd.into_iter().map(Effect::Wake));
                 Some(Poll::Pending)
             });
-            self.perform(effects);
+            self.perform(&mut effects);
             match found {
                 Some(poll) => return poll,
                 None => clone = waker.cloned(),
@@ -60,88 +62,92 @@ impl Driver {
 }
 
 impl State {
-    fn send(&mut self, end: End, message: Message, effects: &mut Effects) -> Result<(), (SendErrorKind, Message)> {
-        let Message { payload, pipes, handles } = message;
-        if pipes.is_empty() {
-            let unsent = match (&mut self.core, self.seats.get(end)) {
-                (Some(core), Some(seat)) => core.send(&seat.port, CoreMessage { payload, cargo: Vec::new(), handles }),
-                (_, _) => {
-                    let reason = SendErrorKind::Closed(self.gone());
-                    return Err((reason, Message { payload, pipes, handles }));
-                }
-            };
-            return unsent.map_err(|error| {
-                let mage_proto::Message { payload, cargo: _, handles } = error.message;
-                (kind(error.kind), Message { payload, pipes, handles })
-            });
+    /// Sends what is in `slot`, or leaves it there. (Messages are large: handing one up and down costs more than all the
+    /// rest of a send.)
+    #[inline]
+    fn send(&mut self, end: End, slot: &mut Message, effects: &mut Effects) -> Result<(), SendErrorKind> {
+        if !slot.pipes.is_empty() {
+            return self.send_cargo(end, slot, effects);
         }
-        self.send_cargo(end, Message { payload, pipes, handles }, effects)
+        let (Some(core), Some(seat)) = (&mut self.core, self.seats.get(end)) else {
+            return Err(SendErrorKind::Closed(self.gone()));
+        };
+        let (payload, handles) = (mem::take(&mut slot.payload), mem::take(&mut slot.handles));
+        match core.send(&seat.port, CoreMessage { payload, cargo: Vec::new(), handles }) {
+            Ok(()) => Ok(()),
+            Err(error) => {
+                slot.payload = error.message.payload;
+                slot.handles = error.message.handles;
+                Err(kind(error.kind))
+            }
+        }
     }
 
-    fn send_cargo(
-        &mut self,
-        end: End,
-        message: Message,
-        effects: &mut Effects,
-    ) -> Result<(), (SendErrorKind, Message)> {
-        if message.pipes.iter().any(|pipe| pipe.end() == end) {
-            return Err((SendErrorKind::OwnPipe, message));
+    fn send_cargo(&mut self, end: End, slot: &mut Message, effects: &mut Effects) -> Result<(), SendErrorKind> {
+        if slot.pipes.iter().any(|pipe| pipe.end() == end) {
+            return Err(SendErrorKind::OwnPipe);
         }
-        if message.pipes.iter().any(|pipe| self.seats.get(pipe.end()).is_none()) {
-            return Err((SendErrorKind::Foreign, message));
+        if slot.pipes.iter().any(|pipe| self.seats.get(pipe.end()).is_none()) {
+            return Err(SendErrorKind::Foreign);
         }
-        let (Some(core), Some(port)) = (&mut self.core, self.seats.take(end)) else {
-            return Err((SendErrorKind::Closed(self.gone()), message));
+        let (Some(core), Some(from)) = (&mut self.core, self.seats.take(end)) else {
+            return Err(SendErrorKind::Closed(self.gone()));
         };
-        let Message { payload, pipes, handles } = message;
         let mut packed = Packed::new();
-        let mut cargo = Vec::with_capacity(pipes.len());
-        for pipe in &pipes {
+        let mut cargo = Vec::with_capacity(slot.pipes.len());
+        for pipe in &slot.pipes {
             if let Some(Seat { port, waits }) = self.seats.take(pipe.end()) {
                 packed.push((pipe.end(), waits));
                 cargo.push(port);
             }
         }
-        let sent = core.send(&port.port, CoreMessage { payload, cargo, handles });
-        self.seats.put_back(end, port);
+        let (payload, handles) = (mem::take(&mut slot.payload), mem::take(&mut slot.handles));
+        let sent = core.send(&from.port, CoreMessage { payload, cargo, handles });
+        self.seats.put_back(end, from);
         match sent {
             Ok(()) => {
+                // The pipes stay in the slot: their ends are gone, so that dropping them closes nothing.
                 for (_, mut waits) in packed {
                     effects.extend(waits.take_all().into_iter().map(Effect::Wake));
                 }
-                // Their ends are gone, so that dropping them closes nothing; but it is done outside the lock.
-                effects.extend(pipes.into_iter().map(|pipe| Effect::Drop(Dropped::Pipe(pipe))));
                 Ok(())
             }
             Err(error) => {
-                let mage_proto::Message { payload, cargo, handles } = error.message;
-                for (port, (end, waits)) in cargo.into_iter().zip(packed) {
+                for (port, (end, waits)) in error.message.cargo.into_iter().zip(packed) {
                     self.seats.put_back(end, Seat { port, waits });
                 }
-                Err((kind(error.kind), Message { payload, pipes, handles }))
+                slot.payload = error.message.payload;
+                slot.handles = error.message.handles;
+                Err(kind(error.kind))
             }
         }
     }
 
     /// Moves messages to the back of `into`; `None` when there are none yet.
+    #[inline]
     fn receive(&mut self, end: End, max: usize, into: &mut VecDeque<Message>) -> Option<Result<(), CloseReason>> {
-        let mut taken = 0;
-        while taken < max {
-            let (Some(core), Some(seat)) = (&mut self.core, self.seats.get(end)) else {
-                return Some(Err(self.gone()));
-            };
-            match core.receive(&seat.port) {
-                Ok(Some(mage_proto::Message { payload, cargo, handles })) => {
-                    let pipes = cargo.into_iter().filter_map(|port| self.adopt(port)).collect();
-                    into.push_back(Message { payload, pipes, handles });
-                    taken += 1;
-                }
-                Ok(None) => break,
-                Err(reason) if taken == 0 => return Some(Err(reason)),
-                Err(_) => break,
+        let (Some(core), Some(seat)) = (&mut self.core, self.seats.get(end)) else {
+            return Some(Err(self.gone()));
+        };
+        let mut arrived = Vec::new();
+        let taken = core.receive_batch(&seat.port, max, |message| {
+            let mage_proto::Message { payload, cargo, handles } = message;
+            if !cargo.is_empty() {
+                arrived.push((into.len(), cargo));
+            }
+            into.push_back(Message { payload, pipes: Vec::new(), handles });
+        });
+        for (place, cargo) in arrived {
+            let pipes = cargo.into_iter().filter_map(|port| self.adopt(port)).collect();
+            if let Some(message) = into.get_mut(place) {
+                message.pipes = pipes;
             }
         }
-        (taken > 0).then_some(Ok(()))
+        match taken {
+            Ok(0) => None,
+            Ok(_) => Some(Ok(())),
+            Err(reason) => Some(Err(reason)),
+        }
     }
 
     fn create_pipe(&mut self) -> (End, End) {
@@ -198,18 +204,22 @@ impl State {
 
 impl Backend for Driver {
     fn create_pipe(&self) -> (End, End) {
-        let (ends, effects) = self.enter(|state, _| state.create_pipe());
-        self.perform(effects);
+        let ends = self.enter(&mut Effects::new(), |state, _| state.create_pipe());
+        self.names.stock_up();
         ends
     }
 
-    fn send(&self, end: End, message: Message) -> Result<(), (SendErrorKind, Message)> {
+    fn send(&self, end: End, mut message: Message) -> Result<(), (SendErrorKind, Message)> {
         if !message.pipes.iter().all(|pipe| self.owns(pipe)) {
             return Err((SendErrorKind::Foreign, message));
         }
-        let (sent, effects) = self.enter(|state, effects| state.send(end, message, effects));
-        self.perform_sent(effects);
-        sent
+        let mut effects = Effects::new();
+        let sent = self.enter(&mut effects, |state, effects| state.send(end, &mut message, effects));
+        self.perform_sent(&mut effects);
+        match sent {
+            Ok(()) => Ok(()),
+            Err(kind) => Err((kind, message)),
+        }
     }
 
     fn receive(
@@ -234,14 +244,16 @@ impl Backend for Driver {
     }
 
     fn merge(&self, a: End, b: End) -> Result<(), MergeError> {
-        let (merged, effects) = self.enter(|state, effects| state.merge(a, b, effects));
-        self.perform_sent(effects);
+        let mut effects = Effects::new();
+        let merged = self.enter(&mut effects, |state, effects| state.merge(a, b, effects));
+        self.perform_sent(&mut effects);
         merged
     }
 
     fn close(&self, end: End, code: u32, text: &str) {
-        let ((), effects) = self.enter(|state, effects| state.close(end, code, text, effects));
-        self.perform_sent(effects);
+        let mut effects = Effects::new();
+        self.enter(&mut effects, |state, effects| state.close(end, code, text, effects));
+        self.perform_sent(&mut effects);
     }
 
     fn block_on(&self, future: Pin<&mut dyn Future<Output = ()>>) -> Result<(), WouldDeadlock> {
