@@ -55,9 +55,8 @@ pub(crate) async fn run(node: Node, adapter: AdapterName, urls: &[String]) -> Re
     let mut network = Worker::reexec(network::ENTRY).args(["--adapter", adapter.as_str()]).spawn(&node)?;
     line(format_args!("network process {} on {adapter}", network.id()))?;
 
-    let pipe = network.take_pipe().ok_or("a worker comes with a pipe")?;
-    let remote = Remote::<NetworkProcess>::bind(pipe);
-    let (observer, reports) = PendingRemote::<FetchObserver>::pair(node.create_pipe());
+    let remote = network.remote::<NetworkProcess>();
+    let (observer, reports) = node.create_pending::<FetchObserver>();
     let mut reports = reports.bind();
 
     let asked = ask(remote, observer, urls).await;
