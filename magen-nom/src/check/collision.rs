@@ -34,11 +34,14 @@ impl Checker<'_> {
         for (file, lowered) in model.files.iter().enumerate() {
             let file = FileId(file);
             self.collide(file, types(lowered));
-            self.collide(file, constants(lowered, None));
+            self.collide(file, constants(&lowered.items, None));
             for (index, item) in lowered.items.iter().enumerate() {
                 match item {
                     Item::Interface(interface) => {
-                        self.collide(file, constants(lowered, Some(index)));
+                        // What is nested in an interface follows it.
+                        let after = lowered.items.get(index + 1..).unwrap_or_default();
+                        let count = after.iter().take_while(|item| item.owner() == Some(index)).count();
+                        self.collide(file, constants(&after[..count], Some(index)));
                         self.interface_names(file, interface);
                     }
                     Item::Struct(found) => self.collide(file, fields(&found.fields)),
@@ -109,8 +112,8 @@ fn types(file: &File) -> Vec<Given<'_>> {
     names
 }
 
-fn constants(file: &File, owner: Option<usize>) -> impl Iterator<Item = Given<'_>> {
-    let constants = file.items.iter().filter(|item| matches!(item, Item::Const(_)));
+fn constants(items: &[Item], owner: Option<usize>) -> impl Iterator<Item = Given<'_>> {
+    let constants = items.iter().filter(|item| matches!(item, Item::Const(_)));
     constants.filter(move |item| item.owner() == owner).map(|item| Given::of(item.name()))
 }
 
