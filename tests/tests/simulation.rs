@@ -54,3 +54,8 @@ fn nodes_that_leave_break_nothing() {
 fn all_of_it_together_holds() {
     worlds(Kind::Everything, 300);
 }
+
+#[test]
+fn a_dishonest_node_hurts_its_own_routes_and_nothing_else() {
+    worlds(Kind::Forger, 300);
+}

@@ -195,7 +195,13 @@ impl<H, S: NameSource> Node<H, S> {
     }
 
     /// A socket to another member has come.
-    pub(super) fn handle_meet(&mut self, link: LinkId, node: NodeName, attempt: u8, handle: H) -> Result<(), Refusal> {
+    pub(super) fn handle_meet(
+        &mut self,
+        link: LinkId,
+        node: NodeName,
+        attempt: u8,
+        handle: &mut Option<H>,
+    ) -> Result<(), Refusal> {
         self.broker_of(link)?;
         if node == self.name {
             return Err(Refusal::Malformed("a node is introduced to itself"));
@@ -203,9 +209,9 @@ impl<H, S: NameSource> Node<H, S> {
         self.answered(node);
         if self.lost.contains(node) || matches!(self.nodes.get(&node), Some(Reach::Linked(_))) {
             // The other side sees that its socket is closed.
-            self.output(Output::Discard(Discard::Handle(handle)));
             return Ok(());
         }
+        let Some(handle) = handle.take() else { return Ok(()) };
         if let Some(earlier) = self.find_introduced(node) {
             self.forget_link(earlier);
         }

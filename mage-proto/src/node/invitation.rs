@@ -199,7 +199,12 @@ impl<H, S: NameSource> Node<H, S> {
     }
 
     /// Who we are, and our initial pipes; or, on the second link of a referred node, the broker's word for it.
-    pub(super) fn handle_welcome(&mut self, id: LinkId, welcome: Welcome, handle: Option<H>) -> Result<(), Refusal> {
+    pub(super) fn handle_welcome(
+        &mut self,
+        id: LinkId,
+        welcome: Welcome,
+        handle: &mut Option<H>,
+    ) -> Result<(), Refusal> {
         let Some(link) = self.link(id) else { return Ok(()) };
         match link.state {
             LinkState::Greeted { max_frame } => {
@@ -208,7 +213,7 @@ impl<H, S: NameSource> Node<H, S> {
                     return Err(Refusal::Malformed("the invitee has the name of another node"));
                 }
                 self.check_descriptors(FrameKind::Welcome, *me, &welcome.pipes).map_err(Refusal::Violation)?;
-                self.join(id, welcome, max_frame, handle);
+                self.join(id, welcome, max_frame, handle.take());
                 Ok(())
             }
             LinkState::ToBroker { broker, max_frame: Some(max_frame) } => {

@@ -242,20 +242,23 @@ impl<H, S: NameSource> Node<H, S> {
         if announced != expected {
             return Err(Violation::Malformed { kind, field: "the number of handles" });
         }
-        let handle = if expected == 1 { handles.pop_front() } else { None };
-        let result = match (control, handle) {
-            (Control::Greet(greet), _) => self.handle_greet(link, greet),
-            (Control::Welcome(welcome), handle) => self.handle_welcome(link, welcome, handle),
-            (Control::Refer { id }, Some(handle)) => self.handle_refer(link, id, handle),
-            (Control::Meet { node, attempt }, Some(handle)) => self.handle_meet(link, node, attempt, handle),
-            (Control::Refer { .. } | Control::Meet { .. }, None) => Ok(()),
-            (Control::ReferOk { id, node }, _) => self.handle_refer_ok(link, id, node),
-            (Control::ReferNo { id }, _) => self.handle_refer_no(link, id),
-            (Control::Seek { node }, _) => self.handle_seek(link, node),
-            (Control::MeetFailed { node, attempt }, _) => self.handle_meet_failed(link, node, attempt),
-            (Control::NoMeet { node }, _) => self.handle_no_meet(link, node),
-            (Control::Bye, _) => self.handle_bye(link),
+        let mut handle = if expected == 1 { handles.pop_front() } else { None };
+        let result = match control {
+            Control::Greet(greet) => self.handle_greet(link, greet),
+            Control::Welcome(welcome) => self.handle_welcome(link, welcome, &mut handle),
+            Control::Refer { id } => self.handle_refer(link, id, &mut handle),
+            Control::Meet { node, attempt } => self.handle_meet(link, node, attempt, &mut handle),
+            Control::ReferOk { id, node } => self.handle_refer_ok(link, id, node),
+            Control::ReferNo { id } => self.handle_refer_no(link, id),
+            Control::Seek { node } => self.handle_seek(link, node),
+            Control::MeetFailed { node, attempt } => self.handle_meet_failed(link, node, attempt),
+            Control::NoMeet { node } => self.handle_no_meet(link, node),
+            Control::Bye => self.handle_bye(link),
         };
+        // Whoever has no use for the handle leaves it.
+        if let Some(handle) = handle {
+            self.output(Output::Discard(Discard::Handle(handle)));
+        }
         result.map_err(|why| match why {
             Refusal::OutOfPlace(why) => Violation::OutOfPlace { kind, why },
             Refusal::Malformed(field) => Violation::Malformed { kind, field },

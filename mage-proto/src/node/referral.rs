@@ -22,7 +22,7 @@ use crate::control::Control;
 use crate::link::{Admission, Link, LinkId, LinkState};
 use crate::name::{NameSource, NodeName, node_name};
 use crate::outbox::Outbox;
-use crate::output::{Discard, JoinError, Output};
+use crate::output::{JoinError, Output};
 
 impl<H, S: NameSource> Node<H, S> {
     /// Asks for a pair of sockets for each invitee that the broker has to admit.
@@ -89,17 +89,17 @@ impl<H, S: NameSource> Node<H, S> {
     }
 
     /// A member has invited somebody: the broker gives it a name and a link.
-    pub(super) fn handle_refer(&mut self, link: LinkId, id: u64, handle: H) -> Result<(), Refusal> {
+    pub(super) fn handle_refer(&mut self, link: LinkId, id: u64, handle: &mut Option<H>) -> Result<(), Refusal> {
         let member = self.member_of(link)?;
         let most = usize::from(self.limits.referrals);
         let fresh = node_name(&mut self.names);
         let Role::Broker(broker) = &mut self.role else { return Err(NOT_BROKER) };
         let referred = broker.referred.entry(member).or_default();
         if referred.len() >= most {
-            self.output(Output::Discard(Discard::Handle(handle)));
             self.send_control(member, &Control::ReferNo { id }, None);
             return Ok(());
         }
+        let Some(handle) = handle.take() else { return Ok(()) };
         referred.insert(fresh);
         broker.pairs.insert(pair(member, fresh), 0);
         self.nodes.insert(fresh, Reach::Sought { outbox: Outbox::new(), named_by: None });

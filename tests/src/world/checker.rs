@@ -75,6 +75,7 @@ impl World {
             }
             Output::BadPeer { node: name, violation, .. } => {
                 self.note(|| format!("{node} says of {name:?}: {violation}"));
+                self.stats.violations += 1;
                 let who = name.and_then(|name| self.names.get(&name).copied());
                 let forged = self.profile.forger && who.is_none_or(|who| self.is_forger(who) || self.is_forger(node));
                 assert!(forged, "node {node} says that {who:?} broke the protocol: {violation}");
@@ -82,6 +83,7 @@ impl World {
             Output::BadRoute { port, error, .. } => {
                 let end = port.and_then(|port| self.ports[node].get(&port).copied());
                 self.note(|| format!("{node} says of the route of {end:?}: {error}"));
+                self.stats.route_errors += 1;
                 let full = matches!(error, RouteError::Overrun { .. } | RouteError::CreditOverflow);
                 let merged = full && self.profile.merges;
                 assert!(self.profile.forger || merged, "node {node} says of the route of {end:?}: {error}");
@@ -101,13 +103,12 @@ impl World {
         }
     }
 
-    /// The end that an output names. An application that is leaving has given all away already.
+    /// The end that an output names. An application that is leaving has given all away already, and what comes over
+    /// a dishonest route is closed at once.
     fn end_at(&self, node: usize, port: PortId) -> Option<EndId> {
         let end = self.ports[node].get(&port).copied();
-        assert!(
-            end.is_some() || self.standing[node] == Standing::Leaving,
-            "node {node} names {port:?}, which is nobody's"
-        );
+        let known = end.is_some() || self.standing[node] == Standing::Leaving || self.profile.forger;
+        assert!(known, "node {node} names {port:?}, which is nobody's");
         end
     }
 
@@ -119,7 +120,7 @@ impl World {
     /// S1, S2, S5, S10: a message is the next that was sent, whole, and came to the right end.
     pub(super) fn check_message(&mut self, end: EndId, node: usize, message: Message<Token>) {
         if self.ghost.is_tainted(end) {
-            return self.drop_tainted(end, node, message);
+            return self.drop_tainted(end, message);
         }
         self.ghost.advance(end);
         let stream = self.ghost.ends[end].rx;
@@ -140,16 +141,19 @@ impl World {
         let touched = self.ghost.touched(end);
         for (port, key) in letter.cargo.into_iter().zip(message.cargo) {
             assert!(matches!(self.ghost.ends[port].place, Place::Cargo(s) if s == stream), "{port} is in two places");
-            self.ghost.touch(port, touched, false);
+            self.ghost.ends[port].touched |= touched;
             self.hold(port, node, key);
         }
     }
 
-    /// A message over a route that a dishonest node had to do with: it promises nothing.
-    fn drop_tainted(&mut self, end: EndId, node: usize, message: Message<Token>) {
-        self.ghost.lose_rest(end);
-        for key in message.cargo {
-            self.net.living(node).close(key, 0, "");
+    /// A message over a route that a dishonest node had to do with: it promises nothing, so the end is closed. (To go
+    /// on with it one would have to know what else waits there, to send no port into its own queue.)
+    fn drop_tainted(&mut self, end: EndId, message: Message<Token>) {
+        let (node, key) = self.release(end);
+        self.note(|| format!("{node} closes {end}, which a dishonest node had to do with"));
+        self.ghost.end(end, Place::Closed(CloseReason::default()));
+        for key in message.cargo.into_iter().chain([key]) {
+            self.net.command(node, |state| state.close(key, 0, ""));
         }
     }
 
@@ -374,11 +378,10 @@ impl World {
                 assert_eq!(census.active + census.detached, 0, "L3: node {node} has {census:?} when all is closed");
             }
         }
-        let mut nodes: Vec<usize> = (0..self.standing.len()).filter(|&node| self.is_alive(node)).collect();
-        if let Some(forger) = nodes.iter().position(|&node| self.is_forger(node)) {
-            self.crash(nodes.swap_remove(forger), random);
-            self.settle(random, true);
+        if self.profile.forger {
+            return self.finish_dishonest(random);
         }
+        let mut nodes: Vec<usize> = (0..self.standing.len()).filter(|&node| self.is_alive(node)).collect();
         while !nodes.is_empty() {
             let node = nodes.swap_remove(random.below(nodes.len()));
             let census = self.net.living(node).census();
@@ -390,5 +393,20 @@ impl World {
         }
         let alive = self.net.book.alive();
         assert!(alive.is_empty(), "S10: {} handles were never dropped: {alive:?}", alive.len());
+    }
+
+    /// What a dishonest node made others believe may keep stubs and proxies of its own routes, and messages pended
+    /// there with the ports in them, but nothing else.
+    fn finish_dishonest(&mut self, random: &mut Random) {
+        let forger = (0..self.standing.len()).find(|&node| self.is_forger(node));
+        if let Some(forger) = forger.filter(|&node| self.is_alive(node)) {
+            self.crash(forger, random);
+            self.settle(random, true);
+        }
+        for node in (0..self.standing.len()).filter(|&node| self.is_alive(node)) {
+            let census = self.net.living(node).census();
+            let ends = census.active + census.detached;
+            assert!(ends == 0 || census.pending > 0, "L3: node {node} has {census:?} when all is closed");
+        }
     }
 }

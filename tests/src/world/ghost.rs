@@ -39,8 +39,6 @@ pub struct End {
     pub window: u32,
     /// Part of a merged pipe: its credit is not one window any more.
     pub merged: bool,
-    /// A dishonest node had to do with it: nothing is promised.
-    pub tainted: bool,
 }
 
 /// Who has an end.
@@ -104,6 +102,8 @@ pub struct Ghost {
     pub ends: Vec<End>,
     /// Every direction that ever was.
     pub streams: Vec<Stream>,
+    /// Nodes whose routes promise nothing.
+    pub dishonest: Nodes,
 }
 
 impl Ghost {
@@ -121,7 +121,6 @@ impl Ghost {
                 told: false,
                 window,
                 merged: false,
-                tainted: false,
             });
             self.streams.push(Stream {
                 sent: 0,
@@ -219,35 +218,29 @@ impl Ghost {
     /// Whether a dishonest node had to do with the pipe, or with a message that either end is in.
     #[must_use]
     pub fn is_tainted(&self, end: EndId) -> bool {
-        self.involved(end).into_iter().any(|end| self.ends[end].tainted)
+        self.touched(end) & self.dishonest != 0
     }
 
     /// A message leaves `from`.
     pub fn post(&mut self, from: EndId, letter: Letter) {
         let stream = self.ends[from].tx;
-        let (touched, tainted) = (self.touched(from), self.is_tainted(from));
+        let touched = self.touched(from);
         for &cargo in &letter.cargo {
             self.ends[cargo].place = Place::Cargo(stream);
-            self.touch(cargo, touched, tainted);
+            self.ends[cargo].touched |= touched;
         }
         let dead = self.streams[stream].mute;
         self.streams[stream].sent += 1;
         if dead {
-            self.drop_cargo(letter.cargo, touched, tainted);
+            self.drop_cargo(letter.cargo, touched);
         } else {
             self.streams[stream].letters.push_back(letter);
         }
     }
 
-    /// Nodes, and perhaps a dishonest one, have had to do with an end.
-    pub fn touch(&mut self, end: EndId, nodes: Nodes, tainted: bool) {
-        self.ends[end].touched |= nodes;
-        self.ends[end].tainted |= tainted;
-    }
-
     /// The application that holds `end` closes it, or it is gone in another way: what was sent to it is dropped.
     pub fn end(&mut self, end: EndId, place: Place) {
-        let (touched, tainted) = (self.touched(end), self.is_tainted(end));
+        let touched = self.touched(end);
         self.ends[end].place = place;
         let mut unread = Vec::new();
         for stream in self.incoming(end) {
@@ -255,7 +248,7 @@ impl Ghost {
             unread.extend(self.streams[stream].letters.drain(..));
         }
         for letter in unread {
-            self.drop_cargo(letter.cargo, touched, tainted);
+            self.drop_cargo(letter.cargo, touched);
         }
     }
 
@@ -266,9 +259,9 @@ impl Ghost {
     }
 
     /// Ports of a message that will not be read, and who had to do with that message.
-    fn drop_cargo(&mut self, cargo: Vec<EndId>, touched: Nodes, tainted: bool) {
+    fn drop_cargo(&mut self, cargo: Vec<EndId>, touched: Nodes) {
         for end in cargo {
-            self.touch(end, touched, tainted);
+            self.ends[end].touched |= touched;
             self.end(end, Place::Dropped);
         }
     }
@@ -282,7 +275,6 @@ impl Ghost {
         }
         let far = [self.peer(one), self.peer(other)];
         let touched = self.touched(one) | self.touched(other);
-        let tainted = self.is_tainted(one) || self.is_tainted(other);
         for (end, opposite, reader) in [(one, other, far[1]), (other, one, far[0])] {
             // What was meant for `end` goes to the far side of `opposite`, after what `opposite` has sent there.
             let incoming = self.incoming(end);
@@ -293,7 +285,7 @@ impl Ghost {
                 self.streams[stream].mute |= mute;
                 if mute {
                     let unread = std::mem::take(&mut self.streams[stream].letters);
-                    unread.into_iter().for_each(|letter| self.drop_cargo(letter.cargo, touched, tainted));
+                    unread.into_iter().for_each(|letter| self.drop_cargo(letter.cargo, touched));
                 }
             }
         }
@@ -302,7 +294,7 @@ impl Ghost {
         }
         for end in far {
             self.ends[end].merged = true;
-            self.touch(end, touched, tainted);
+            self.ends[end].touched |= touched;
         }
         false
     }

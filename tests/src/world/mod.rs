@@ -17,6 +17,7 @@ pub mod network;
 pub mod random;
 pub mod run;
 pub mod script;
+mod socket;
 pub mod token;
 pub mod workload;
 
@@ -72,6 +73,12 @@ pub struct Stats {
     pub crashes: u64,
     /// Links that were cut.
     pub cuts: u64,
+    /// Frames that a dishonest node made up.
+    pub forged: u64,
+    /// Dishonest frames that ended a link.
+    pub violations: u64,
+    /// Dishonest events that ended a route.
+    pub route_errors: u64,
     /// Things that the network did.
     pub deliveries: u64,
     /// The frames on all links.

@@ -15,6 +15,7 @@ use mage_proto::{Discard, LinkId, Node, NodeName, Output, SocketPairError, Trans
 use super::forger::Forger;
 use super::frames::{Counts, Scanner};
 use super::random::{Names, Random};
+use super::socket::{Socket, User};
 use super::token::{Book, Token};
 
 /// The real state machine, with counted handles and seeded names.
@@ -84,36 +85,6 @@ struct Line {
     scanner: Scanner,
 }
 
-#[derive(Debug)]
-struct Socket {
-    /// What each side has written and the other has not read.
-    streams: [Stream; 2],
-    users: [User; 2],
-}
-
-#[derive(Debug, Default)]
-struct Stream {
-    bytes: BytesMut,
-    /// How many bytes were read before.
-    start: u64,
-    handles: VecDeque<(u64, Token)>,
-    /// Nothing more will be written.
-    ended: bool,
-    /// What is written is lost: the socket was cut.
-    cut: bool,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum User {
-    /// The token is under way.
-    Nobody,
-    Line {
-        node: usize,
-        link: LinkId,
-    },
-    Closed,
-}
-
 #[derive(Debug, Clone, Copy)]
 enum Choice {
     Transmit { node: usize, link: LinkId },
@@ -167,8 +138,22 @@ impl Network {
     /// # Panics
     ///
     /// When it is not: a mistake of the workload.
-    pub fn living(&mut self, node: usize) -> &mut TestNode {
-        self.node(node).expect("a node that lives")
+    #[must_use]
+    pub fn living(&self, node: usize) -> &TestNode {
+        self.members[node].node.as_ref().expect("a node that lives")
+    }
+
+    /// Calls a node, which must be alive. What it lets go of it must give back, not drop.
+    ///
+    /// # Panics
+    ///
+    /// When it is not alive (a mistake of the workload), or drops a handle (a mistake of the core).
+    pub fn command<R>(&mut self, node: usize, command: impl FnOnce(&mut TestNode) -> R) -> R {
+        let state = self.members[node].node.as_mut().expect("a node that lives");
+        self.book.guard(true);
+        let result = command(state);
+        self.book.guard(false);
+        result
     }
 
     /// Does what `node` wants done, after a command or input.
@@ -308,7 +293,7 @@ impl Network {
         }
         let mut handles: VecDeque<Token> = line.batch.advance(written).into();
         if let Some(forger) = &mut member.forger {
-            forger.rewrite(&rewritten, &mut handles, line.link.index(), &mut stream.bytes);
+            forger.rewrite(&rewritten, &mut handles, &mut stream.bytes);
         }
         if !stream.cut {
             stream.handles.extend(handles.into_iter().map(|handle| (at, handle)));
@@ -336,8 +321,8 @@ impl Network {
                 let (node, tag) = self.asked.swap_remove(place);
                 let sockets =
                     if random.chance(self.pace.no_sockets) { Err(SocketPairError) } else { Ok(self.socket_pair()) };
-                if let Some(state) = self.node(node) {
-                    state.socket_pair(tag, sockets);
+                if self.members[node].node.is_some() {
+                    self.command(node, |state| state.socket_pair(tag, sockets));
                     self.drain(node);
                 }
             }
@@ -372,7 +357,9 @@ impl Network {
             return;
         };
         if stream.bytes.is_empty() {
+            self.book.guard(true);
             state.handle_lost(link);
+            self.book.guard(false);
             return self.drain(node);
         }
         let count = part(random, self.pace.chunk, stream.bytes.len());
@@ -382,7 +369,7 @@ impl Network {
             line.handles.extend(stream.handles.pop_front().map(|(_, handle)| handle));
         }
         if let Some(forger) = &mut member.forger {
-            forger.learn(&chunk);
+            forger.learn(&chunk, link.index());
         }
         if line.input.is_empty() {
             line.input = chunk
@@ -390,7 +377,9 @@ impl Network {
             line.input.extend_from_slice(&chunk)
         }
         // What is wrong with the bytes is said by an output too.
+        self.book.guard(true);
         let _violation = state.handle_bytes(link, &mut line.input, &mut line.handles);
+        self.book.guard(false);
         self.drain(node);
     }
 
@@ -459,15 +448,6 @@ impl Network {
             }
         }
         self.reap();
-    }
-}
-
-impl Stream {
-    fn lose_suffix(&mut self, random: &mut Random) {
-        let kept = if random.chance(500) { self.bytes.len() } else { random.below(self.bytes.len() + 1) };
-        self.bytes.truncate(kept);
-        let end = self.start + kept as u64;
-        self.handles.retain(|(at, _)| *at < end);
     }
 }
 

@@ -1,5 +1,6 @@
 //! Runs worlds: many by seed, one alone, and the smallest part of one that still fails.
 
+use std::backtrace::{Backtrace, BacktraceStatus};
 use std::cell::{Cell, RefCell};
 use std::fmt::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -74,7 +75,10 @@ fn quieten() {
         let usual = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |panic| {
             if QUIET.get() {
-                PLACE.set(panic.location().map(ToString::to_string).unwrap_or_default());
+                let place = panic.location().map(ToString::to_string).unwrap_or_default();
+                let trace = Backtrace::capture();
+                let traced = trace.status() == BacktraceStatus::Captured;
+                PLACE.set(if traced { format!("{place}\n{trace}") } else { place });
             } else {
                 usual(panic);
             }
@@ -155,6 +159,9 @@ impl Stats {
         self.lost += other.lost;
         self.crashes += other.crashes;
         self.cuts += other.cuts;
+        self.forged += other.forged;
+        self.violations += other.violations;
+        self.route_errors += other.route_errors;
         self.deliveries += other.deliveries;
         self.frames.add(&other.frames);
     }

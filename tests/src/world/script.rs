@@ -124,7 +124,8 @@ impl Profile {
             [vec![large], vec![small, few], vec![large, small, few]][random.below(3)].clone()
         };
         Self {
-            nodes: random.between(2, 6),
+            // Who is dishonest needs others to bother.
+            nodes: random.between(if kind == Kind::Forger { 3 } else { 2 }, 6),
             windows,
             pace: Pace {
                 eager: random.chance(500),

@@ -23,6 +23,8 @@ struct Entries {
     made: u64,
     alive: BTreeSet<u64>,
     dropped: Vec<u64>,
+    /// The core is at work: it may move handles, and must not drop them.
+    inside: bool,
 }
 
 impl Token {
@@ -36,8 +38,11 @@ impl Token {
 impl Drop for Token {
     fn drop(&mut self) {
         let mut entries = self.book.0.borrow_mut();
-        assert!(entries.alive.remove(&self.id), "token {} is dropped twice", self.id);
+        entries.alive.remove(&self.id);
         entries.dropped.push(self.id);
+        let inside = entries.inside;
+        drop(entries);
+        assert!(!inside || std::thread::panicking(), "handle {} is dropped inside the core", self.id);
     }
 }
 
@@ -52,10 +57,9 @@ impl Book {
         Token { id, book: self.clone() }
     }
 
-    /// Whether a token is alive.
-    #[must_use]
-    pub fn is_alive(&self, id: u64) -> bool {
-        self.0.borrow().alive.contains(&id)
+    /// From now on (or no more) no token may be dropped.
+    pub fn guard(&self, inside: bool) {
+        self.0.borrow_mut().inside = inside;
     }
 
     /// The tokens that are alive.

@@ -4,6 +4,7 @@ use mage_proto::{CloseReason, InviteError, MergeError, Message, SendError, SendE
 
 use super::checker::payload;
 use super::ghost::{EndId, Letter, Place};
+use super::network::TestNode;
 use super::random::Random;
 use super::{BROKER, Invitation, Standing, World, bit, pair};
 
@@ -69,19 +70,12 @@ impl World {
     fn create(&mut self, random: &mut Random) {
         let Some(node) = self.living(random) else { return };
         let window = random.pick(&self.profile.windows).expect("a profile has windows");
-        let (one, other) = self.net.living(node).create_pipe_with(window);
+        let (one, other) = self.net.command(node, |state| state.create_pipe_with(window));
         let ends = self.ghost.pipe(window.bytes, [Place::Dropped, Place::Dropped], bit(node));
         self.note(|| format!("{node} creates {ends:?} with {window:?}"));
         self.hold(ends[0], node, one);
         self.hold(ends[1], node, other);
-        self.taint_of_node(node, &ends);
         self.after(node);
-    }
-
-    fn taint_of_node(&mut self, node: usize, ends: &[EndId]) {
-        if self.is_forger(node) {
-            ends.iter().for_each(|&end| self.ghost.ends[end].tainted = true);
-        }
     }
 
     /// Sends some ports of the same node over `end`, unless nobody could ever read them.
@@ -112,7 +106,7 @@ impl World {
         let seq = self.ghost.streams[stream].sent;
         let message = Message { payload: payload(stream, seq, size).into(), cargo: keys, handles };
         let Place::Held { key, .. } = &self.ghost.ends[end].place else { return };
-        let result = self.net.living(node).send(key, message);
+        let result = self.net.command(node, |state| state.send(key, message));
         self.note(|| {
             format!(
                 "{node} sends {size} bytes, {cargo:?} and {tokens:?} over {end} as {stream}/{seq}: {}",
@@ -141,7 +135,7 @@ impl World {
     /// Takes one message; says whether there was one.
     pub(super) fn receive(&mut self, end: EndId) -> bool {
         let Place::Held { node, ref key } = self.ghost.ends[end].place else { return false };
-        let result = self.net.living(node).receive(key);
+        let result = self.net.command(node, |state| state.receive(key));
         let some = match result {
             Ok(Some(message)) => {
                 self.stats.read += 1;
@@ -168,7 +162,7 @@ impl World {
         let (node, key) = self.release(end);
         self.note(|| format!("{node} closes {end} with {code} {text:?}"));
         self.ghost.end(end, Place::Closed(CloseReason::closed(code, text)));
-        self.net.living(node).close(key, code, text);
+        self.net.command(node, |state| state.close(key, code, text));
         self.after(node);
     }
 
@@ -188,7 +182,7 @@ impl World {
         }
         let (node, a) = self.release(one);
         let (_, b) = self.release(other);
-        match self.net.living(node).merge(a, b) {
+        match self.net.command(node, |state| state.merge(a, b)) {
             Ok(()) => {
                 self.note(|| format!("{node} merges {one} and {other}"));
                 self.stats.merges += 1;
@@ -214,7 +208,7 @@ impl World {
         }
         let pipes = random.between(1, 2) as u16;
         let (ours, theirs) = self.net.socket_pair();
-        match self.net.living(by).invite(ours, pipes) {
+        match self.net.command(by, |state| state.invite(ours, pipes)) {
             Ok((_, keys)) => {
                 let to = self.add_node(Standing::Invited);
                 let window = self.profile.windows[0];
@@ -246,7 +240,7 @@ impl World {
         let Some(handle) = self.invitations[invitation].handle.take() else { return };
         if self.is_alive(to) {
             self.note(|| format!("{to} accepts"));
-            assert!(self.net.living(to).accept(handle).is_ok(), "node {to} could not accept");
+            assert!(self.net.command(to, |state| state.accept(handle)).is_ok(), "node {to} could not accept");
             self.after(to);
         }
     }
@@ -266,7 +260,7 @@ impl World {
                 if let (Some(one), Some(two), true) = (names.0, names.1, self.is_alive(BROKER)) {
                     self.note(|| format!("{node} and {other} may not meet"));
                     self.forbidden.insert(pair(node, other));
-                    self.net.living(BROKER).forbid_introduction(one, two);
+                    self.net.command(BROKER, |state| state.forbid_introduction(one, two));
                     self.after(BROKER);
                 }
             }
@@ -288,7 +282,7 @@ impl World {
             self.ghost.end(end, Place::Closed(CloseReason::default()));
         }
         self.standing[node] = Standing::Leaving;
-        self.net.living(node).shutdown();
+        self.net.command(node, TestNode::shutdown);
         self.after(node);
     }
 
