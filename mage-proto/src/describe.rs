@@ -170,7 +170,8 @@ impl<N: Naming> Teller<'_, N> {
                 }
                 match MAX_HOPS.saturating_sub(*hops) {
                     0 => {}
-                    hops => parts.push(format!("passed on {hops} times")),
+                    1 => parts.push("1 hop".into()),
+                    hops => parts.push(format!("{hops} hops")),
                 }
                 format!("Hello{{{}}}", parts.join(", "))
             }

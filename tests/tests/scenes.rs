@@ -13,4 +13,5 @@ mod scenes {
     mod losses;
     mod merging;
     mod moving;
+    mod pictures;
 }

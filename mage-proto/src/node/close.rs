@@ -1,8 +1,42 @@
 //! Orderly ends: an application closes, the far side hears of it after everything that was sent before.
 //!
+//! A stays as a stub until the answer has come and its writer is who it sends to: until then a Handoff or Hello may be
+//! under way to it. What passes over the links, as the scene `close` plays it:
+//!
 //! ```text
-//!   A ──Close──▶ … ──▶ T      T's application reads the rest, then sees why; T answers
-//!   A ◀──Close── … ─── T      A stays as a stub until this came and its writer is who it sends to
+//! X sends "last words" from A
+//! X closes A
+//!     A@X -> B@Y: Data{"last words"}
+//!     A@X -> B@Y: Close{7, "that was all"}
+//!     Y: B ended: closed by the other side with code 7: that was all
+//!     B@Y -> A@X: Close
+//! ```
+//!
+//! … when both ends close at once, scene `both_close`:
+//!
+//! ```text
+//! X closes A
+//! Y closes B
+//!     A@X -> B@Y: Close
+//!     B@Y -> A@X: Close
+//! ```
+//!
+//! … and when B has moved on and A does not know it yet, scene `close_while_moving`:
+//!
+//! ```text
+//! Y sends B to Z
+//!     B@Y -> A@X: Handoff{B'@Z, unsure}
+//!     YZ@Y -> ZY@Z: Data{"a port", B' (after B, to A@X)}
+//! X sends "last words" from A
+//! X closes A
+//!     A@X -> B@Y: Data{"last words"}
+//!     A@X -> B@Y: Close
+//!     B@Y -> B'@Z: Data{"last words"}
+//!     B@Y -> B'@Z: Close
+//!     B'@Z -> A@X: Hello{B'@Z}
+//!     A@X -> B@Y: End
+//!     B'@Z -> A@X: Close
+//!     B@Y -> B'@Z: Handoff{A@X, sure}
 //! ```
 
 use alloc::collections::VecDeque;

@@ -1,7 +1,21 @@
 //! Disorderly ends: a route breaks, a node is lost.
 //!
+//! Each neighbour of a failed port is told once; it tells its own. In the scene `target_crashes` the proxy B has told A of
+//! a port that will never exist, and both must end:
+//!
 //! ```text
-//!   … ── A ◀──Gone── B ──Gone──▶ T ── …     each neighbour of a failed port is told once
+//! Y sends B to Z
+//!     B@Y -> A@X: Handoff{B'@Z, unsure}
+//! the message with the port is still under way
+//! Z crashes
+//!     X: XZ ended: lost: a process on the route is gone
+//!     X: A ended: lost: a process on the route is gone
+//!     X: Z is lost
+//!     Y: YZ ended: lost: a process on the route is gone
+//!     Y: Z is lost
+//!     A@X -> B@Y: Gone
+//!     B@Y -> A@X: Gone
+//!     A@X -> B@Y: Gone{reply}
 //! ```
 //!
 //! A failed proxy stays as a dead one until it knows who would have written next, so that this one is told too.

@@ -1,17 +1,55 @@
 //! A port has moved: its old neighbours learn where it is, and the proxy that it left becomes unnecessary.
 //!
 //! ```text
-//!   X:A                        X:B (proxy)                         Y:T
-//!    |<──Handoff{T}──────────────|                                  |   A: writer := T
-//!    |                           |== data in flight, forwarded ====▶|
-//!    |<─────────────────────────────────────Hello{T}────────────────|   A: outbound := T
-//!    |──End──────────────────────▶── Handoff{A} ───────────────────▶|   T: writer := A
-//!    |                           x removed                          |
-//!    |== data =====================================================▶|
+//!   A@X                           B@Y (proxy)                       B'@Z
+//!    |<──Handoff{B', unsure}────────|── the message with B' ─────────▶|
+//!    |   writer := B'               |══ what waited at B ════════════▶|
+//!    |══ data under way ═══════════▶|══ passed on ═══════════════════▶|
+//!    |<────────────────────────────────────────────Hello{B'}──────────|
+//!    |   outbound := B'             |                                 |
+//!    |──End────────────────────────▶|── Handoff{A, sure} ────────────▶|   writer := A
+//!    |                              x removed                         |
+//!    |══ data ═══════════════════════════════════════════════════════▶|
 //! ```
 //!
 //! Each stream is a row of segments, one for each writer; a Handoff ends one segment and names the next writer, so the
-//! order is kept whatever path the events take. Adjacent proxies collapse at once, none waits for another.
+//! order is kept whatever path the events take. Adjacent proxies collapse at once, none waits for another. What passes
+//! over the links, as the scene `move` plays it:
+//!
+//! ```text
+//! Y sends B to Z
+//!     B@Y -> A@X: Handoff{B'@Z, unsure}
+//!     YZ@Y -> ZY@Z: Data{"a port", B' (after B, to A@X)}
+//!     B'@Z -> A@X: Hello{B'@Z}
+//!     A@X -> B@Y: End
+//!     B@Y -> B'@Z: Handoff{A@X, sure}
+//! X sends "after" from A
+//!     A@X -> B'@Z: Data{"after"}
+//! ```
+//!
+//! … and when both ends move at once, scene `both_ends_move`: no side waits for the other, each Hello passes the opposite
+//! proxy once.
+//!
+//! ```text
+//! X sends A to W
+//! Y sends B to Z
+//!     A@X -> B@Y: Handoff{A'@W, unsure}
+//!     B@Y -> A@X: Handoff{B'@Z, unsure}
+//!     XW@X -> WX@W: Data{"a port", A' (after A, to B@Y)}
+//!     YZ@Y -> ZY@Z: Data{"a port", B' (after B, to A@X)}
+//!     B'@Z -> A@X: Hello{B'@Z}
+//!     A'@W -> B@Y: Hello{A'@W}
+//!     A@X -> A'@W: Hello{B'@Z, 1 hop}
+//!     B@Y -> B'@Z: Hello{A'@W, 1 hop}
+//!     B'@Z -> A@X: End
+//!     A'@W -> B@Y: End
+//!     A@X -> A'@W: Handoff{B'@Z, sure}
+//!     B@Y -> B'@Z: Handoff{A'@W, sure}
+//! W sends "there" from A
+//! Z sends "and back" from B
+//!     A'@W -> B'@Z: Data{"there"}
+//!     B'@Z -> A'@W: Data{"and back"}
+//! ```
 
 use alloc::collections::VecDeque;
 

@@ -6,6 +6,27 @@
 //!                            P1: Proxy{O2}               P2: Proxy{O1}               each until O1's, O2's End
 //! ```
 //!
+//! The scene `merge`, with B and C between A and D:
+//!
+//! ```text
+//! Y sends "early" from A
+//!     A@Y -> B@X: Data{"early"}
+//! X merges B and C
+//!     B@X -> A@Y: Handoff{C@X, sure}
+//!     C@X -> D@Z: Handoff{B@X, sure}
+//!     C@X -> A@Y: Hello{D@Z, origin C@X}
+//!     B@X -> D@Z: Hello{A@Y, origin B@X}
+//!     A@Y -> B@X: End
+//!     B@X -> D@Z: Data{"early"}
+//!     D@Z -> C@X: End
+//!     C@X -> A@Y: Handoff{D@Z, sure}
+//!     B@X -> D@Z: Handoff{A@Y, sure}
+//! Y sends "there" from A
+//! Z sends "and back" from D
+//!     A@Y -> D@Z: Data{"there"}
+//!     D@Z -> A@Y: Data{"and back"}
+//! ```
+//!
 //! Both are ordinary moves whose target exists already, so a merge works with any traffic and during any collapse.
 //! Credit under way belongs to a direction and stays with it; what the two ends in the middle could still have sent
 //! goes with them. O2 may therefore get up to a window that it never granted: that is why a reader checks a hard cap.

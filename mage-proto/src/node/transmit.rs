@@ -1,9 +1,9 @@
 //! An event leaves the node: its ports are converted, and what they hold follows the carrier on the same link.
 //!
 //! ```text
-//!   X:O                      X:P (in the message)                         Y:T
-//!    |<──Handoff{T, unsure}────|── carrier { T, peer O, writer P } ─────────▶| Active(outbound O, writer P)
-//!    |                         | == P's unread queue (followers) ==========▶|
+//!   A@X                        B@Y (in the message)                       B'@Z
+//!    |<──Handoff{B', unsure}─────|── Data { B' (after B, to A) } ───────────▶| Active(outbound A, writer B)
+//!    |                           |══ what waited at B (followers) ══════════▶|
 //! ```
 //!
 //! Conversion happens when the worklist reaches the message, whether or not the link exists yet. Nothing may come

@@ -205,7 +205,7 @@ impl Scene {
 impl Actor {
     fn new(label: &str, names: &Names, limits: &Limits) -> Self {
         let node = Node::new(names.source(), limits.clone());
-        names.call(node.name().bits(), label);
+        names.call(node.name(), label);
         Self {
             label: label.to_owned(),
             node: Some(node),

@@ -17,7 +17,9 @@ pub(super) struct Names(Rc<RefCell<Table>>);
 #[derive(Debug, Default)]
 struct Table {
     drawn: u128,
+    /// Ports.
     labels: BTreeMap<u128, String>,
+    nodes: BTreeMap<u128, String>,
     /// What the next names to be drawn are called.
     announced: VecDeque<String>,
 }
@@ -42,8 +44,9 @@ impl Names {
         self.0.borrow_mut().announced = labels.iter().map(|&label| label.to_owned()).collect();
     }
 
-    pub(super) fn call(&self, bits: u128, label: &str) {
-        self.0.borrow_mut().labels.insert(bits, label.to_owned());
+    /// Calls a node so.
+    pub(super) fn call(&self, node: NodeName, label: &str) {
+        self.0.borrow_mut().nodes.insert(node.bits(), label.to_owned());
     }
 
     /// The number of the port called `label`.
@@ -73,7 +76,8 @@ impl Names {
         for part in parts {
             let (number, rest) = part.split_once(CLOSE).expect("a number is closed");
             let bits: u128 = number.parse().expect("a number");
-            match self.0.borrow().labels.get(&bits) {
+            let table = self.0.borrow();
+            match table.labels.get(&bits).or_else(|| table.nodes.get(&bits)) {
                 Some(label) => out.push_str(label),
                 None => {
                     let place = unknown.iter().position(|&other| other == bits).unwrap_or_else(|| {

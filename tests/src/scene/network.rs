@@ -45,8 +45,7 @@ impl Scene {
         }
         self.sockets.sweep();
         if let Some(node) = &self.actors[actor].node {
-            let (name, label) = (node.name().bits(), self.actors[actor].label.clone());
-            self.names.call(name, &label);
+            self.names.call(node.name(), &self.actors[actor].label);
         }
     }
 
@@ -145,6 +144,8 @@ impl Scene {
         {
             let mut bytes: Vec<u8> = batch.slices().flatten().copied().collect();
             let mut handles: VecDeque<_> = batch.advance(usize::MAX).into();
+            // Its ports get their names here, should the frame never arrive.
+            describe("", "", &bytes, &mut self.names).for_each(drop);
             while let Some(frame) = cut_frame(&mut bytes) {
                 let announced = usize::from(u16::from_le_bytes([frame[6], frame[7]]));
                 let handles = handles.drain(..announced).collect();

@@ -63,11 +63,16 @@ impl Scene {
     ///
     /// Why not; the ends are held as before.
     pub fn try_send(&mut self, from: &str, text: &str, cargo: &[&str]) -> Result<(), SendErrorKind> {
+        let with = if cargo.is_empty() { String::new() } else { format!(" with {}", cargo.join(", ")) };
+        let printed = if text.len() > 40 { format!("{} bytes", text.len()) } else { format!("{text:?}") };
+        let sender = self.actors[self.held(from).actor].label.clone();
+        self.write(format!("{sender} sends {printed}{with} from {from}"));
         self.try_send_all(from, text, cargo, Vec::new())
     }
 
     /// Sends `text` and a new handle of each name.
     pub fn send_handles(&mut self, from: &str, text: &str, handles: &[&str]) {
+        self.write(format!("{text:?} is sent with {} handles from {from}", handles.len()));
         let handles = handles.iter().map(|name| self.sockets.token(name)).collect();
         self.try_send_all(from, text, &[], handles).expect("it may be sent");
     }
@@ -80,10 +85,6 @@ impl Scene {
         handles: Vec<Handle>,
     ) -> Result<(), SendErrorKind> {
         let actor = self.held(from).actor;
-        let label = self.actors[actor].label.clone();
-        let with = if cargo.is_empty() { String::new() } else { format!(" with {}", cargo.join(", ")) };
-        let printed = if text.len() > 40 { format!("{} bytes", text.len()) } else { format!("{text:?}") };
-        self.write(format!("{label} sends {printed}{with} from {from}"));
         let mut payload = text.to_owned();
         if !cargo.is_empty() {
             payload.push(CARGO);
@@ -110,7 +111,8 @@ impl Scene {
     /// Sends the end called `label` to `node`, over the road between the two.
     pub fn carry(&mut self, label: &str, node: &str) {
         let here = self.actors[self.held(label).actor].label.clone();
-        self.send_with(&road(&here, node), "a port", &[label]);
+        self.write(format!("{here} sends {label} to {node}"));
+        self.try_send_all(&road(&here, node), "a port", &[label], Vec::new()).expect("there is room on the road");
     }
 
     /// Moves the end called `label` to `node`, and waits until nothing is on its way any more.
