@@ -192,11 +192,7 @@ impl Loader<'_> {
         let file = FileId(self.loaded.units.len());
         let name = path.display().to_string();
         let start = Place { file, span: Span::at(0) };
-        let bytes = content.and_then(|bytes| match u32::try_from(bytes.len()) {
-            Ok(length) if length < u32::MAX => Ok(bytes),
-            _ => Err(io::Error::new(io::ErrorKind::FileTooLarge, "it holds 4 GiB or more")),
-        });
-        let (text, sound) = match bytes {
+        let (text, sound) = match content {
             Ok(bytes) => decode(bytes, file, self.report),
             Err(error) => {
                 let message = format!("cannot read `{name}`: {error}");
@@ -289,6 +285,11 @@ impl Loader<'_> {
 
 /// The text of a file, and whether it is one: else a complaint was made and what can be shown of it comes back.
 pub fn decode(bytes: Vec<u8>, file: FileId, report: &mut Report) -> (String, bool) {
+    if u32::try_from(bytes.len()).is_err() {
+        let start = Place { file, span: Span::at(0) };
+        report.push(Diagnostic::error(Code::Unreadable, start, "a file must be shorter than 4 GiB"));
+        return (String::new(), false);
+    }
     let error = match String::from_utf8(bytes) {
         Ok(text) => return (text, true),
         Err(error) => error,

@@ -55,6 +55,7 @@ pub(super) fn head<'a>(input: Tokens<'a>, what: &'static str) -> Parsed<'a, (Ide
     }
 }
 
+/// `struct_field = field [ "=" literal ] ";"`
 fn struct_field(input: Tokens<'_>) -> Parsed<'_, Field<'_>> {
     let (rest, mut field) = field(input, "field")?;
     let (rest, default) = opt(preceded(token(Kind::Equals), cut(literal))).parse(rest)?;
@@ -63,6 +64,7 @@ fn struct_field(input: Tokens<'_>) -> Parsed<'_, Field<'_>> {
     Ok((rest, field))
 }
 
+/// `union_member = field ";"`
 fn union_member(input: Tokens<'_>) -> Parsed<'_, Field<'_>> {
     let (rest, member) = field(input, "member")?;
     no_default(rest, "a union's member")?;

@@ -25,6 +25,7 @@ pub(super) fn interface(input: Tokens<'_>) -> Parsed<'_, Interface<'_>> {
     Ok((rest, Interface { name, members }))
 }
 
+/// `member = prefix ( method | enum | struct | const )`
 fn member(input: Tokens<'_>) -> Parsed<'_, Member<'_>> {
     let (rest, prefix) = prefix(input)?;
     // `enum` and the like are words only where a name follows: a method may be called so.
@@ -140,6 +141,7 @@ fn braces_of_a_body(input: Tokens<'_>) -> Diagnostic {
         .help("several values stand in parentheses: `=> (int sum, int rest)`")
 }
 
+/// `result = "result" "<" ( type | "(" ")" ) "," type ">"`
 fn result(input: Tokens<'_>) -> Parsed<'_, Reply<'_>> {
     let (rest, _) = angled("result")(input)?;
     let (rest, ok) = cut(alt((ty.map(Some), unit))).parse(rest)?;
@@ -154,6 +156,7 @@ fn unit<'a>(input: Tokens<'a>) -> Parsed<'a, Option<Type<'a>>> {
     (token(Kind::OpenParen), token(Kind::CloseParen)).map(|_| None).parse(input)
 }
 
+/// `stream = "stream" "<" type ">"`
 fn stream(input: Tokens<'_>) -> Parsed<'_, Reply<'_>> {
     delimited(angled("stream"), cut(ty), cut(token(Kind::Greater))).map(Reply::Stream).parse(input)
 }

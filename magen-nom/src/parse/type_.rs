@@ -51,6 +51,7 @@ pub(super) fn ty(input: Tokens<'_>) -> Parsed<'_, Type<'_>> {
     Ok((rest, Type { span: path.span.to(end), path, arguments, optional: question.map(|token| token.span) }))
 }
 
+/// `arguments = "<" argument { "," argument } ">"`
 fn arguments(input: Tokens<'_>) -> Parsed<'_, Vec<TypeArgument<'_>>> {
     let (rest, open) = token(Kind::Less)(input)?;
     let inside = rest.deeper(DEEPEST, |rest| cut(separated_list1(token(Kind::Comma), argument)).parse(rest));
