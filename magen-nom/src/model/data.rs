@@ -57,7 +57,7 @@ pub struct Struct {
     pub name: Name,
     /// `module.Name` or `module.Interface.Name`.
     pub full_name: String,
-    /// The interface in which it is nested: its place in [`File::items`].
+    /// The interface in which it is nested: its place in [`File::items`](super::File::items).
     pub owner: Option<usize>,
     /// Documentation, line by line.
     pub docs: Vec<String>,
@@ -76,7 +76,7 @@ pub struct Enum {
     pub name: Name,
     /// `module.Name` or `module.Interface.Name`.
     pub full_name: String,
-    /// The interface in which it is nested: its place in [`File::items`].
+    /// The interface in which it is nested: its place in [`File::items`](super::File::items).
     pub owner: Option<usize>,
     /// Documentation, line by line.
     pub docs: Vec<String>,
@@ -134,7 +134,7 @@ pub struct Const {
     pub name: Name,
     /// `module.Name` or `module.Interface.Name`.
     pub full_name: String,
-    /// The interface in which it is nested: its place in [`File::items`].
+    /// The interface in which it is nested: its place in [`File::items`](super::File::items).
     pub owner: Option<usize>,
     /// Documentation, line by line.
     pub docs: Vec<String>,

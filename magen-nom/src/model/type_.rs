@@ -56,7 +56,7 @@ pub enum Type {
 }
 
 impl Type {
-    /// Whether the type has a value of its own for a field that was not sent; see [`Absent::Empty`].
+    /// Whether the type has a value of its own for a field that was not sent; see [`Absent::Empty`](super::Absent::Empty).
     pub fn has_empty_value(&self) -> bool {
         match self {
             Self::Scalar(_) | Self::String { .. } | Self::Bytes { .. } | Self::Map { .. } | Self::Optional(_) => true,
@@ -91,7 +91,7 @@ pub enum Value {
     Enumerator {
         /// The enum.
         of: ItemRef,
-        /// The place in its [`Enum::enumerators`].
+        /// The place in its [`Enum::enumerators`](super::Enum::enumerators).
         index: usize,
     },
 }
