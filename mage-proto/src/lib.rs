@@ -116,6 +116,7 @@ pub use limits::{Limits, Window};
 pub use link::LinkId;
 pub use message::{Message, Port, PortId};
 pub use name::{Address, NameSource, NodeName, PortName};
+pub use node::inspect;
 pub use node::{AcceptError, Census, InviteError, MergeError, Node, SendError, SendErrorKind, SocketPairError};
 pub use outbox::Transmit;
 pub use output::{Discard, JoinError, Output};

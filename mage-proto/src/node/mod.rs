@@ -19,6 +19,7 @@ mod close;
 mod dispatch;
 mod failure;
 mod handoff;
+pub mod inspect;
 mod introduction;
 mod invitation;
 mod leave;

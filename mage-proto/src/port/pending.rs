@@ -9,6 +9,7 @@ use alloc::vec::Vec;
 
 use crate::event::EventKind;
 use crate::limits::{Limits, Window};
+use crate::message::Data;
 use crate::name::{Address, NodeName};
 
 /// The events that wait at one port.
@@ -199,6 +200,31 @@ impl<H> Pending<H> {
                 Waiting::Poisoned => VecDeque::new(),
             };
             events.into_iter().map(move |event| (sender.address, event))
+        })
+    }
+
+    /// The messages that wait, for tests.
+    pub(crate) fn messages(&self) -> impl Iterator<Item = &Data<H>> {
+        let events = self.senders.iter().flat_map(|sender| match &sender.events {
+            Waiting::Kept { events, .. } => Some(events),
+            Waiting::Poisoned => None,
+        });
+        events.flatten().filter_map(|event| match event {
+            EventKind::Data(data) => Some(data),
+            EventKind::Close(_)
+            | EventKind::Handoff { .. }
+            | EventKind::Hello { .. }
+            | EventKind::End
+            | EventKind::Gone { .. }
+            | EventKind::Credit(_) => None,
+        })
+    }
+
+    /// Who waits, with how many events other than messages and how many bytes; `None`: it is poisoned. For tests.
+    pub(crate) fn senders(&self) -> impl Iterator<Item = (Address, Option<(u16, u64)>)> {
+        self.senders.iter().map(|sender| match &sender.events {
+            Waiting::Kept { controls, bytes, .. } => (sender.address, Some((*controls, *bytes))),
+            Waiting::Poisoned => (sender.address, None),
         })
     }
 

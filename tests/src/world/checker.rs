@@ -284,6 +284,7 @@ impl World {
     }
 
     fn check_quiet(&mut self, read: bool) {
+        (0..self.standing.len()).filter(|&node| self.is_alive(node)).for_each(|node| self.audit(node));
         for node in 0..self.standing.len() {
             if self.is_alive(node) && !self.profile.forger {
                 self.check_census(node, read);
@@ -296,6 +297,7 @@ impl World {
         for end in self.held.clone() {
             if !self.ghost.is_tainted(end) {
                 self.check_signals(end);
+                self.check_route(end, read);
                 if read {
                     self.check_settled(end);
                 }

@@ -9,6 +9,7 @@
 //!
 //! A failing run prints its seed, is shrunk to the steps that matter, and replays alone; see [`run`].
 
+mod audit;
 pub mod checker;
 pub mod forger;
 pub mod frames;
@@ -155,8 +156,17 @@ impl World {
             Step::Act(seed) => self.act(&mut Random::new(seed)),
             Step::Progress(seed) => {
                 self.progress(&mut Random::new(seed));
+                self.audit_some(seed);
             }
             Step::Settle(seed) => self.settle(&mut Random::new(seed), seed % 2 == 0),
+        }
+    }
+
+    /// Looks into some node now and then.
+    fn audit_some(&self, seed: u64) {
+        let node = (seed >> 8) as usize % self.standing.len();
+        if seed.is_multiple_of(32) && self.is_alive(node) {
+            self.audit(node);
         }
     }
 
