@@ -55,7 +55,7 @@ pub enum FrameKind {
 /// Kinds from here on may be skipped by who does not know them, so that later versions can say more.
 const FIRST_OPTIONAL_KIND: u8 = 0x80;
 
-const KINDS: [FrameKind; 17] = [
+pub(crate) const KINDS: [FrameKind; 17] = [
     FrameKind::Data,
     FrameKind::Close,
     FrameKind::Handoff,

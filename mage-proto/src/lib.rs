@@ -96,6 +96,8 @@ mod credit;
 mod describe;
 mod event;
 mod frame;
+#[cfg(test)]
+mod golden;
 mod limits;
 mod link;
 mod message;
