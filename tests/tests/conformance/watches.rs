@@ -220,26 +220,25 @@ pub(crate) fn room_that_appears_while_writing_is_wanted_is_told<R: Rig>() {
     let rig = R::start();
     let (near, mut far) = sockets();
     let (report, calls) = happenings();
-    let (filler, wake_report) = (Arc::clone(&near), report.clone());
+    let filler = Arc::clone(&near);
     let watch = watch(&rig, &near, move |ready| {
-        // Takes the room away again, so that each report stands for new room.
-        let filled = if ready.writable { fill(&filler) } else { 0 };
-        if filled > 0 {
-            report.send(filled).unwrap();
+        if ready.writable {
+            // Takes the room away again, so that each report has to stand for new room.
+            report.send(fill(&filler)).unwrap();
         }
         Drained::Yes
     });
-    drop(wake_report);
     let mut full = fill(&near);
     watch.want_write(true);
     for _ in 0..3 {
         far.read_exact(&mut vec![0; full]).unwrap();
-        full = 0;
-        // The callback may have filled in pieces while the far side was still reading.
-        while full == 0 {
-            full += calls.next();
+        // The callback may fill in pieces while the far side still reads; an empty piece would be a false report.
+        full = calls.next();
+        assert_ne!(full, 0);
+        for piece in calls.so_far() {
+            assert_ne!(piece, 0);
+            full += piece;
         }
-        full += calls.so_far().into_iter().sum::<usize>();
     }
 }
 
