@@ -72,7 +72,7 @@ pub(crate) fn check_tally(tally: (u64, u64), count: u64, size: usize) -> Result<
 }
 
 /// Distance of the words that a reader of bulk data looks at: one for each page.
-const PAGE: usize = 4096;
+pub(crate) const PAGE: usize = 4096;
 
 /// Bulk data of `size` bytes: each page begins with its number.
 pub(crate) fn bulk(size: usize) -> Vec<u8> {

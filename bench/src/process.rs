@@ -7,14 +7,20 @@
 use std::io::Read;
 use std::os::fd::{AsFd, OwnedFd};
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
+use rustix::process::{Pid, Signal, kill_process};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::measure::{Effort, Meter, Sample, allocations};
+use crate::measure::{Effort, Gauge, Sample, allocations};
 use crate::workload::{Placement, Workload};
+
+/// How long a run may take before it counts as hanging.
+const LONGEST: Duration = Duration::from_secs(20);
 
 /// The hidden command that runs a [`Job`].
 pub(crate) const COMMAND: &str = "run-job";
@@ -52,10 +58,10 @@ impl Job {
         }
     }
 
-    /// A meter over this process and `servers`.
-    pub(crate) fn meter(&self, servers: &[&Server]) -> Result<Meter> {
+    /// A gauge over this process and `servers`.
+    pub(crate) fn gauge(&self, servers: &[&Server]) -> Result<Gauge> {
         let ids = servers.iter().map(|server| i32::try_from(server.child.id())).collect::<Result<_, _>>()?;
-        Ok(Meter::new(self.effort(), ids))
+        Ok(Gauge::new(self.effort(), ids))
     }
 
     /// Puts this process where it belongs. A process whose threads are measured keeps all cores.
@@ -106,7 +112,28 @@ pub(crate) fn run(job: &Job, through: &[&str]) -> Result<Sample> {
             command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?
         }
     };
-    read_outcome(&mut child).with_context(|| format!("{} in {}", job.implementation, job.workload.name()))
+    limited(&mut child, read_outcome)?
+}
+
+/// Ends a process that takes longer than any run should, so that one that hangs fails its own cell only.
+fn limited<T>(child: &mut Child, work: impl FnOnce(&mut Child) -> T) -> Result<T> {
+    let process = Pid::from_child(child);
+    let (done, ended) = mpsc::channel::<()>();
+    thread::scope(|scope| {
+        let watchdog = scope.spawn(move || {
+            let late = ended.recv_timeout(LONGEST) == Err(RecvTimeoutError::Timeout);
+            if late {
+                // It fails only when the process has ended meanwhile.
+                let _ = kill_process(process, Signal::KILL);
+            }
+            late
+        });
+        let result = work(child);
+        drop(done);
+        let late = watchdog.join().is_ok_and(|late| late);
+        ensure!(!late, "it did not end within {LONGEST:?}");
+        Ok(result)
+    })
 }
 
 fn read_outcome<T: DeserializeOwned>(child: &mut Child) -> Result<T> {

@@ -14,6 +14,8 @@ use nix::time::{ClockId, clock_getcpuclockid, clock_gettime};
 use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
 
+use crate::process::Server;
+
 /// How much a run does.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Effort {
@@ -45,7 +47,7 @@ pub(crate) struct Sample {
 
 /// Measures what happens in this process and in others.
 #[derive(Debug)]
-pub(crate) struct Meter {
+pub(crate) struct Gauge {
     effort: Effort,
     others: Vec<i32>,
 }
@@ -58,7 +60,7 @@ struct Usage {
     faults: u64,
 }
 
-impl Meter {
+impl Gauge {
     /// Measures this process and `others`, by process id.
     pub(crate) fn new(effort: Effort, others: Vec<i32>) -> Self {
         Self { effort, others }
@@ -136,13 +138,35 @@ impl Meter {
 
     /// Times `once` a single time, as `operations` operations.
     pub(crate) fn single(&self, operations: u64, once: impl FnOnce() -> Result<()>) -> Result<Sample> {
+        self.single_async(operations, async || once()).now_or_never().context("a blocking run waited")?
+    }
+
+    /// As [`single`](Self::single), asynchronously.
+    pub(crate) async fn single_async(&self, operations: u64, once: impl AsyncFnOnce() -> Result<()>) -> Result<Sample> {
         let begin = self.usage()?;
-        once()?;
+        once().await?;
         self.usage()?.since(begin, operations)
     }
 
+    /// Has `wait` do nothing for a second; what the *other* processes use meanwhile is the sample's CPU time.
+    pub(crate) async fn idle_async(&self, wait: impl AsyncFn(Duration)) -> Result<Sample> {
+        let others = || -> Result<Duration> {
+            self.others.iter().map(|&other| cpu(clock_getcpuclockid(Pid::from_raw(other))?)).sum()
+        };
+        let second = Duration::from_secs(1);
+        wait(second / 10).await;
+        let before = others()?;
+        wait(second).await;
+        let used = nanoseconds(others()?.saturating_sub(before));
+        Ok(Sample { nanoseconds: 1e9, cpu: used, operations: 1, ..Sample::default() })
+    }
+
+    /// As [`idle_async`](Self::idle_async), blocking.
+    pub(crate) fn idle(&self, wait: impl Fn(Duration)) -> Result<Sample> {
+        self.idle_async(async |time| wait(time)).now_or_never().context("a blocking wait waited")?
+    }
+
     fn usage(&self) -> Result<Usage> {
-        let cpu = |clock| clock_gettime(clock).map(Duration::from);
         let mut usage =
             Usage { at: Instant::now(), cpu: cpu(ClockId::CLOCK_PROCESS_CPUTIME_ID)?, faults: faults("self")? };
         for &other in &self.others {
@@ -167,6 +191,11 @@ impl Usage {
     }
 }
 
+/// The CPU time that a clock shows.
+fn cpu(clock: ClockId) -> Result<Duration> {
+    Ok(clock_gettime(clock)?.into())
+}
+
 fn nanoseconds(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1e9
 }
@@ -179,14 +208,28 @@ fn faults(process: &str) -> Result<u64> {
     Ok(behind.split_whitespace().nth(7).context("too few fields in /proc/…/stat")?.parse()?)
 }
 
-/// How many descriptors a process has open.
-pub(crate) fn descriptors(process: &str) -> Result<usize> {
-    Ok(std::fs::read_dir(format!("/proc/{process}/fd"))?.count())
+/// What this process and a server hold, before they open pipes.
+#[derive(Debug)]
+pub(crate) struct Held {
+    descriptors: usize,
+    resident: u64,
 }
 
-/// The resident memory of a process in bytes.
-pub(crate) fn resident(process: &str) -> Result<u64> {
-    let text = std::fs::read_to_string(format!("/proc/{process}/statm"))?;
-    let pages: u64 = text.split_whitespace().nth(1).context("too few fields in /proc/…/statm")?.parse()?;
-    Ok(pages * u64::try_from(rustix::param::page_size())?)
+impl Held {
+    /// Looks now: descriptors here, memory there.
+    pub(crate) fn now(server: &Server) -> Result<Self> {
+        let descriptors = std::fs::read_dir("/proc/self/fd")?.count();
+        let text = std::fs::read_to_string(format!("/proc/{}/statm", server.id()))?;
+        let pages: u64 = text.split_whitespace().nth(1).context("too few fields in /proc/…/statm")?.parse()?;
+        Ok(Self { descriptors, resident: pages * u64::try_from(rustix::param::page_size())? })
+    }
+
+    /// Adds to `sample` what each of `pipes` has made them hold since.
+    pub(crate) fn each(self, server: &Server, mut sample: Sample, pipes: u64) -> Result<Sample> {
+        let now = Self::now(server)?;
+        let each = |amount: f64| amount / pipes as f64;
+        sample.extra.insert("descriptors".into(), each(now.descriptors as f64 - self.descriptors as f64));
+        sample.extra.insert("resident".into(), each(now.resident as f64 - self.resident as f64));
+        Ok(sample)
+    }
 }

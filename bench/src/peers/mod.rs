@@ -1,5 +1,6 @@
 //! The implementations, one file each, every one as its own documentation says and at its best.
 
+mod mage;
 mod raw;
 mod raw_pipes;
 
@@ -38,7 +39,7 @@ pub(crate) enum Family {
 
 /// All of them, in the order of the table.
 pub(crate) fn all() -> impl Iterator<Item = &'static Implementation> {
-    [raw::ALL, raw_pipes::ALL].into_iter().flatten()
+    [raw::ALL, raw_pipes::ALL, mage::ALL].into_iter().flatten()
 }
 
 /// The one called `name`.

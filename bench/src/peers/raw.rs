@@ -56,12 +56,12 @@ const CHUNK: usize = 64 << 10;
 fn stream_client(job: &Job) -> Result<Sample> {
     let (mut socket, theirs) = UnixStream::pair()?;
     let server = Server::start(job, 0, theirs.into(), "")?;
-    let meter = job.meter(&[&server])?;
+    let gauge = job.gauge(&[&server])?;
     let size = job.workload.size();
     let sample = match job.workload {
         Call64 | Call64K => {
             let (mut out, mut back) = (message::blank(size), message::blank(size));
-            meter.round_trips(|number| {
+            gauge.round_trips(|number| {
                 message::number(&mut out, number);
                 socket.write_all(&out)?;
                 socket.read_exact(&mut back)?;
@@ -70,7 +70,7 @@ fn stream_client(job: &Job) -> Result<Sample> {
         }
         BulkCopied => {
             let data = message::bulk(size);
-            meter.single(1, || {
+            gauge.single(1, || {
                 socket.write_all(&data)?;
                 let pages = read_word(&mut socket)?;
                 ensure!(pages == message::sound_pages(&data, 0), "{pages} pages arrived");
@@ -80,8 +80,10 @@ fn stream_client(job: &Job) -> Result<Sample> {
         _ => {
             let batch = if job.implementation == "raw-batched" { CHUNK / size } else { 1 };
             let mut out = message::blank(size * batch);
+            let mut ask = message::blank(size);
+            message::number(&mut ask, message::ASK);
             let mut next = 0;
-            meter.bursts(batch as u64, |count| {
+            gauge.bursts(batch as u64, |count| {
                 for _ in 0..count / batch as u64 {
                     for place in out.chunks_mut(size) {
                         message::number(place, next);
@@ -89,8 +91,6 @@ fn stream_client(job: &Job) -> Result<Sample> {
                     }
                     socket.write_all(&out)?;
                 }
-                let mut ask = message::blank(size);
-                message::number(&mut ask, message::ASK);
                 socket.write_all(&ask)?;
                 message::check_tally((read_word(&mut socket)?, read_word(&mut socket)?), count, size)
             })?
@@ -164,11 +164,11 @@ fn count_stream(socket: &mut UnixStream, buffer: &mut [u8], size: usize) -> Resu
 fn packet_client(job: &Job) -> Result<Sample> {
     let (socket, theirs) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?;
     let server = Server::start(job, 0, theirs, "")?;
-    let meter = job.meter(&[&server])?;
+    let gauge = job.gauge(&[&server])?;
     let size = job.workload.size();
     let (mut out, mut back) = (message::blank(size), message::blank(size));
     let sample = if is_call(job.workload) {
-        meter.round_trips(|number| {
+        gauge.round_trips(|number| {
             message::number(&mut out, number);
             send(&socket, &out, SendFlags::NOSIGNAL)?;
             let (got, _) = recv(&socket, &mut back, RecvFlags::empty())?;
@@ -176,7 +176,7 @@ fn packet_client(job: &Job) -> Result<Sample> {
         })?
     } else {
         let mut next = 0;
-        meter.bursts(1, |count| {
+        gauge.bursts(1, |count| {
             for _ in 0..count {
                 message::number(&mut out, next);
                 next += 1;
@@ -263,11 +263,11 @@ impl Polled {
 fn epoll_client(job: &Job) -> Result<Sample> {
     let (socket, theirs) = UnixStream::pair()?;
     let server = Server::start(job, 0, theirs.into(), "")?;
-    let meter = job.meter(&[&server])?;
+    let gauge = job.gauge(&[&server])?;
     let mut socket = Polled::new(socket)?;
     let size = job.workload.size();
     let (mut out, mut back) = (message::blank(size), message::blank(size));
-    let sample = meter.round_trips(|number| {
+    let sample = gauge.round_trips(|number| {
         message::number(&mut out, number);
         socket.write(&out)?;
         ensure!(socket.read(&mut back)?, "the server has ended");

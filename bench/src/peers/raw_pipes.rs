@@ -12,7 +12,7 @@ use rustix::net::{
 };
 
 use super::{Family, Implementation};
-use crate::measure::{self, Sample};
+use crate::measure::{Gauge, Held, Sample};
 use crate::message;
 use crate::process::{Job, Server};
 use crate::workload::Workload::{Pass1, Pass32, Pipes10K};
@@ -33,7 +33,7 @@ fn pair() -> Result<(OwnedFd, OwnedFd)> {
 }
 
 /// Sends `number`, and with it `handle`.
-fn pass(socket: &OwnedFd, number: u64, handle: BorrowedFd<'_>) -> Result<()> {
+pub(super) fn pass(socket: &OwnedFd, number: u64, handle: BorrowedFd<'_>) -> Result<()> {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut control = SendAncillaryBuffer::new(&mut space);
     let handles = [handle];
@@ -43,7 +43,7 @@ fn pass(socket: &OwnedFd, number: u64, handle: BorrowedFd<'_>) -> Result<()> {
 }
 
 /// The next number and handle; `None` at the end.
-fn take(socket: &OwnedFd) -> Result<Option<(u64, Option<OwnedFd>)>> {
+pub(super) fn take(socket: &OwnedFd) -> Result<Option<(u64, Option<OwnedFd>)>> {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut control = RecvAncillaryBuffer::new(&mut space);
     let mut word = [0; 8];
@@ -70,9 +70,9 @@ fn told(socket: &OwnedFd) -> Result<u64> {
 fn client(job: &Job) -> Result<Sample> {
     let (socket, theirs) = pair()?;
     let server = Server::start(job, 0, theirs, "")?;
-    let meter = job.meter(&[&server])?;
+    let gauge = job.gauge(&[&server])?;
     let sample = match job.workload {
-        Pass1 => meter.round_trips(|number| {
+        Pass1 => gauge.round_trips(|number| {
             let (ours, theirs) = pair()?;
             pass(&socket, number, theirs.as_fd())?;
             drop(theirs);
@@ -81,7 +81,7 @@ fn client(job: &Job) -> Result<Sample> {
         })?,
         Pass32 => {
             let mut under_way = VecDeque::new();
-            meter.bursts(32, |count| {
+            gauge.bursts(32, |count| {
                 for number in 0..count {
                     let (ours, theirs) = pair()?;
                     pass(&socket, number, theirs.as_fd())?;
@@ -96,7 +96,7 @@ fn client(job: &Job) -> Result<Sample> {
                 Ok(())
             })?
         }
-        _ => many(&socket, &server, &meter)?,
+        _ => many(&socket, &server, &gauge)?,
     };
     drop(socket);
     server.finish(sample)
@@ -108,10 +108,10 @@ fn collect(under_way: &mut VecDeque<(u64, OwnedFd)>) -> Result<()> {
     Ok(())
 }
 
-fn many(socket: &OwnedFd, server: &Server, meter: &measure::Meter) -> Result<Sample> {
+fn many(socket: &OwnedFd, server: &Server, gauge: &Gauge) -> Result<Sample> {
     let mut pipes = Vec::with_capacity(MANY as usize);
-    let before = measure::descriptors("self")?;
-    let mut sample = meter.single(MANY, || {
+    let before = Held::now(server)?;
+    let sample = gauge.single(MANY, || {
         for number in 0..MANY {
             let (ours, theirs) = pair()?;
             pass(socket, number, theirs.as_fd())?;
@@ -123,9 +123,7 @@ fn many(socket: &OwnedFd, server: &Server, meter: &measure::Meter) -> Result<Sam
         ensure!(told(socket)? == MANY, "not every pipe brought its message");
         Ok(())
     })?;
-    sample.extra.insert("descriptors".into(), (measure::descriptors("self")? - before) as f64 / MANY as f64);
-    sample.extra.insert("resident".into(), measure::resident(&server.id())? as f64 / MANY as f64);
-    Ok(sample)
+    before.each(server, sample, MANY)
 }
 
 fn server(job: &Job, socket: OwnedFd) -> Result<()> {

@@ -1,0 +1,219 @@
+//! Executors: the same on tokio and on smol, with everything on one thread of each process.
+
+use std::collections::VecDeque;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use futures::FutureExt;
+use futures::future::{BoxFuture, try_join_all};
+use mage::adapter::Adapter;
+use mage::{Node, Receiver, Remote, SendError};
+
+use super::service::Service;
+use super::{Meter, Spot, SpotRequest};
+use super::{PIECE, check_tally, start};
+use crate::measure::{Gauge, Held, Sample};
+use crate::message;
+use crate::peers::raw_pipes::MANY;
+use crate::process::{Job, Server};
+use crate::workload::Workload;
+
+/// Sleeps, as the executor does it.
+type Sleep = fn(Duration) -> BoxFuture<'static, ()>;
+
+pub(super) fn tokio_client(job: &Job) -> Result<Sample> {
+    on_tokio(async {
+        client(job, mage_adapter_tokio::Adapter::current()?, |time| Box::pin(tokio::time::sleep(time))).await
+    })
+}
+
+pub(super) fn tokio_server(job: &Job, socket: OwnedFd) -> Result<()> {
+    on_tokio(async { server(job, socket, mage_adapter_tokio::Adapter::current()?).await })
+}
+
+fn on_tokio<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work)
+}
+
+pub(super) fn smol_client(job: &Job) -> Result<Sample> {
+    on_smol(async |adapter| client(job, adapter, |time| Box::pin(smol::Timer::after(time).map(|_instant| ()))).await)
+}
+
+pub(super) fn smol_server(job: &Job, socket: OwnedFd) -> Result<()> {
+    on_smol(async |adapter| server(job, socket, adapter).await)
+}
+
+fn on_smol<T>(work: impl AsyncFnOnce(mage_adapter_smol::Adapter) -> Result<T>) -> Result<T> {
+    let executor = Arc::new(smol::Executor::new());
+    let adapter = mage_adapter_smol::Adapter::new(&executor);
+    smol::block_on(executor.run(work(adapter)))
+}
+
+async fn server(job: &Job, socket: OwnedFd, adapter: impl Adapter + Clone) -> Result<()> {
+    let mut sockets = super::other_links(job, &socket)?;
+    if sockets.is_empty() {
+        sockets.push(socket);
+    }
+    try_join_all(sockets.into_iter().map(|socket| async {
+        let node = Node::new(adapter.clone())?;
+        let receiver = Receiver::<Meter>::bind(node.accept(socket).await?);
+        serve(receiver, Service::new(job.workload.size())).await;
+        anyhow::Ok(())
+    }))
+    .await?;
+    Ok(())
+}
+
+/// Serves with the synchronous implementation: no method of it waits.
+async fn serve(mut receiver: Receiver<Meter>, mut service: Service) {
+    while let Some(request) = receiver.next().await {
+        <Meter as mage::interface::ServeSync<Service>>::serve_sync(&mut service, request);
+    }
+}
+
+async fn client(job: &Job, adapter: impl Adapter, sleep: Sleep) -> Result<Sample> {
+    let node = Node::new(adapter)?;
+    if job.workload == Workload::TasksCall {
+        return between_tasks(job, &node).await;
+    }
+    let (server, remotes) = start(job, &node)?;
+    let gauge = job.gauge(&[&server])?;
+    let remote = remotes.first().context("no link")?;
+    ensure!(remote.tally().await? == (0, 0), "a fresh server has counted");
+    let sample = match job.workload {
+        Workload::Call64 | Workload::Call64K => calls(job, &gauge, remote).await?,
+        Workload::BulkCopied => bulk(job, &gauge, remote).await?,
+        Workload::Pass1 => {
+            let once = async |number| listen(number as i64, hand(&node, remote, number as i64).await?).await;
+            gauge.round_trips_async(once).await?
+        }
+        Workload::Pass32 => gauge.bursts_async(32, async |count| pass_many(&node, remote, count as i64).await).await?,
+        Workload::Pipes10K => keep_many(&gauge, &server, &node, remote).await?,
+        Workload::Idle => gauge.idle_async(async |second| sleep(second).await).await?,
+        _ => pushes(job, &gauge, &remotes).await?,
+    };
+    drop(remotes);
+    server.finish(sample)
+}
+
+async fn calls(job: &Job, gauge: &Gauge, remote: &Remote<Meter>) -> Result<Sample> {
+    let size = job.workload.size();
+    let mut out = message::blank(size);
+    let once = async |number| {
+        message::number(&mut out, number);
+        message::check(&remote.echo(&out).await?, number, size)
+    };
+    gauge.round_trips_async(once).await
+}
+
+async fn pushes(job: &Job, gauge: &Gauge, remotes: &[Remote<Meter>]) -> Result<Sample> {
+    let size = job.workload.size();
+    let links = remotes.len() as u64;
+    let mut out = message::blank(size);
+    let mut next = 0;
+    let burst = async |count| {
+        for _ in 0..count / links {
+            message::number(&mut out, next);
+            next += 1;
+            for remote in remotes {
+                until_sent(remote, remote.push(&out)).await?;
+            }
+        }
+        for remote in remotes {
+            ready(remote).await?;
+            check_tally(remote.tally().await?, count / links, size)?;
+        }
+        Ok(())
+    };
+    gauge.bursts_async(links, burst).await
+}
+
+/// Waits for room once.
+async fn ready(remote: &Remote<Meter>) -> Result<()> {
+    Remote::ready(remote).await.map_err(|reason| anyhow!("{reason}"))
+}
+
+/// Waits for room for as long as there is none.
+async fn until_sent(remote: &Remote<Meter>, mut sent: Result<(), SendError>) -> Result<()> {
+    while let Err(unsent) = sent {
+        ensure!(unsent.is_full(), "{unsent}");
+        ready(remote).await?;
+        sent = unsent.send_again(remote);
+    }
+    Ok(())
+}
+
+async fn bulk(job: &Job, gauge: &Gauge, remote: &Remote<Meter>) -> Result<Sample> {
+    let data = message::bulk(job.workload.size());
+    let all = message::sound_pages(&data, 0).cast_signed();
+    let once = async || {
+        let mut page = 0;
+        for piece in data.chunks(PIECE) {
+            until_sent(remote, remote.piece(piece, page)).await?;
+            page += (PIECE / message::PAGE) as i64;
+        }
+        ready(remote).await?;
+        let pages = remote.pages().await?;
+        ensure!(pages == all, "{pages} pages of {all} arrived");
+        Ok(())
+    };
+    gauge.single_async(1, once).await
+}
+
+async fn hand(node: &Node, remote: &Remote<Meter>, number: i64) -> Result<Receiver<Spot>> {
+    let (theirs, ours) = node.create_pending::<Spot>();
+    until_sent(remote, remote.hand(number, theirs)).await?;
+    Ok(ours.bind())
+}
+
+async fn listen(number: i64, mut spot: Receiver<Spot>) -> Result<()> {
+    match spot.next().await {
+        Some(SpotRequest::Tell { number: told }) if told == number => Ok(()),
+        other => bail!("the answer to {number} is {other:?}"),
+    }
+}
+
+async fn pass_many(node: &Node, remote: &Remote<Meter>, count: i64) -> Result<()> {
+    let mut under_way = VecDeque::new();
+    for number in 0..count {
+        under_way.push_back((number, hand(node, remote, number).await?));
+        if under_way.len() == 32 {
+            let (number, spot) = under_way.pop_front().context("none under way")?;
+            listen(number, spot).await?;
+        }
+    }
+    for (number, spot) in under_way {
+        listen(number, spot).await?;
+    }
+    Ok(())
+}
+
+async fn keep_many(gauge: &Gauge, server: &Server, node: &Node, remote: &Remote<Meter>) -> Result<Sample> {
+    let mut spots = Vec::with_capacity(MANY as usize);
+    let before = Held::now(server)?;
+    let once = async || {
+        for number in 0..MANY as i64 {
+            let (ours, theirs) = node.create_pending::<Spot>();
+            until_sent(remote, remote.keep(number, theirs)).await?;
+            let ours = ours.bind();
+            ours.tell(number)?;
+            spots.push(ours);
+        }
+        ready(remote).await?;
+        let kept = remote.kept().await?;
+        ensure!(kept == MANY as i64, "{kept} pipes brought their message");
+        Ok(())
+    };
+    let sample = gauge.single_async(MANY, once).await?;
+    before.each(server, sample, MANY)
+}
+
+/// The same interface inside one node, served by another task of the same thread.
+async fn between_tasks(job: &Job, node: &Node) -> Result<Sample> {
+    let (remote, receiver) = node.create::<Meter>();
+    let gauge = job.gauge(&[])?;
+    node.adapter().spawn(Box::pin(serve(receiver, Service::new(job.workload.size()))));
+    calls(job, &gauge, &remote).await
+}
