@@ -129,6 +129,7 @@ impl<N: Naming> Teller<'_, N> {
         let mut parts = Vec::from([self.naming.payload(payload)]);
         parts.extend(self.descriptors(&head.cargo));
         parts.extend(count(handles));
+        parts.extend(hops(head.hops));
         if head.cost == 0 {
             parts.push("continued".into());
         }
@@ -168,11 +169,7 @@ impl<N: Naming> Teller<'_, N> {
                 if origin != peer {
                     parts.push(format!("origin {}", self.address(*origin)));
                 }
-                match MAX_HOPS.saturating_sub(*hops) {
-                    0 => {}
-                    1 => parts.push("1 hop".into()),
-                    hops => parts.push(format!("{hops} hops")),
-                }
+                parts.extend(self::hops(MAX_HOPS.saturating_sub(*hops)));
                 format!("Hello{{{}}}", parts.join(", "))
             }
             EventKind::End => "End".into(),
@@ -218,5 +215,14 @@ fn count(handles: u16) -> Option<String> {
         0 => None,
         1 => Some("1 handle".into()),
         more => Some(format!("{more} handles")),
+    }
+}
+
+/// How often a frame was passed on, in words.
+fn hops(hops: u8) -> Option<String> {
+    match hops {
+        0 => None,
+        1 => Some("1 hop".into()),
+        more => Some(format!("{more} hops")),
     }
 }

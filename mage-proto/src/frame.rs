@@ -3,7 +3,7 @@
 //! ```text
 //!   every frame   u32 length (of the whole frame) | u8 kind | u8 flags | u16 handles
 //!   an event      … | u128 dest (port) | u128 from (port, on the sending node) | body
-//!   Data          … | u16 ports | u16 0 | u32 cost | ports × descriptor | payload        flags: MORE, STARVED
+//!   Data          … | u16 ports | u8 hops | u8 0 | u32 cost | ports × descriptor | payload        flags: MORE, STARVED
 //!   a control     … | body
 //! ```
 
@@ -139,6 +139,7 @@ pub(crate) struct DataHead {
     pub(crate) cost: u32,
     pub(crate) more: bool,
     pub(crate) starved: bool,
+    pub(crate) hops: u8,
     pub(crate) cargo: Vec<Descriptor>,
     /// Where the payload begins, counted from the start of the frame.
     pub(crate) payload_at: usize,
@@ -216,7 +217,8 @@ impl Head {
         let malformed = |field| Violation::Malformed { kind: FrameKind::Data, field };
         let short = malformed("the body is too short");
         let count = input.u16().ok_or(short)?;
-        if input.u16().ok_or(short)? != 0 {
+        let (hops, reserved) = (input.u8().ok_or(short)?, input.u8().ok_or(short)?);
+        if reserved != 0 || (hops != 0 && count == 0) {
             return Err(malformed("reserved bytes are set"));
         }
         let cost = input.u32().ok_or(short)?;
@@ -225,7 +227,8 @@ impl Head {
         }
         let cargo = if count == 0 { Vec::new() } else { read_descriptors(FrameKind::Data, count, input, limits)? };
         let payload_at = length.saturating_sub(input.rest().len());
-        Ok(DataHead { cost, more: self.flags & MORE != 0, starved: self.flags & STARVED != 0, cargo, payload_at })
+        let (more, starved) = (self.flags & MORE != 0, self.flags & STARVED != 0);
+        Ok(DataHead { cost, more, starved, hops, cargo, payload_at })
     }
 }
 
@@ -264,6 +267,8 @@ pub(crate) struct DataMarks {
     pub(crate) cost: u32,
     pub(crate) more: bool,
     pub(crate) starved: bool,
+    /// How many proxies have passed the message on, where it brings ports.
+    pub(crate) hops: u8,
     pub(crate) handles: u16,
 }
 
@@ -291,7 +296,7 @@ pub(crate) fn write_data_head(out: &mut Vec<u8>, marks: DataMarks, cargo: &[Desc
     put(&marks.dest.bits().to_le_bytes());
     put(&marks.from.bits().to_le_bytes());
     put(&u16::try_from(cargo.len()).unwrap_or(u16::MAX).to_le_bytes());
-    put(&[0, 0]);
+    put(&[marks.hops, 0]);
     put(&marks.cost.to_le_bytes());
     out.extend_from_slice(&head);
     let mut writer = Writer::new(out);

@@ -53,7 +53,7 @@ fn at(port_letter: u8, node_letter: u8) -> Address {
 }
 
 fn marks(cost: u32) -> DataMarks {
-    DataMarks { dest: port(b'B'), from: port(b'A'), cost, more: false, starved: false, handles: 0 }
+    DataMarks { dest: port(b'B'), from: port(b'A'), cost, more: false, starved: false, hops: 0, handles: 0 }
 }
 
 fn data(marks: DataMarks, cargo: &[Descriptor], payload: &[u8]) -> Vec<u8> {
@@ -77,7 +77,7 @@ fn data_frames() -> Vec<Vec<u8>> {
     vec![
         data(marks(64 + 5), &[], b"hello"),
         data(DataMarks { starved: true, handles: 2, ..marks(64 + 4 + 512) }, &[], b"take"),
-        data(marks(64 + 4 + 512), &[moved(), orphan], b"move"),
+        data(DataMarks { hops: 3, ..marks(64 + 4 + 512) }, &[moved(), orphan], b"move"),
         data(DataMarks { more: true, ..marks(64 + 8) }, &[], b"half"),
         data(marks(0), &[], b"rest"),
     ]
@@ -166,8 +166,8 @@ fn the_golden_frames_show_every_kind_and_read_back() {
         assert_eq!(head.len(), frame.len());
         let again = match head.body(&frame, &limits).expect("a body") {
             Body::Data { dest, from, head: read } => {
-                let (more, starved) = (read.more, read.starved);
-                let marks = DataMarks { dest, from, cost: read.cost, more, starved, handles: head.handles };
+                let (more, starved, hops) = (read.more, read.starved, read.hops);
+                let marks = DataMarks { dest, from, cost: read.cost, more, starved, hops, handles: head.handles };
                 kinds.insert(FrameKind::Data);
                 data(marks, &read.cargo, frame.get(read.payload_at..).expect("a payload"))
             }

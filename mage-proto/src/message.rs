@@ -68,6 +68,8 @@ pub(crate) struct Data<H> {
     pub(crate) more: bool,
     /// The message took the sender's credit to zero or below.
     pub(crate) starved: bool,
+    /// How many proxies have passed it on, where it brings ports: one of them may be the end that it is bound for.
+    pub(crate) hops: u8,
     /// The link that brought it, which is charged for its bytes while it waits here; `None` when it was sent here.
     pub(crate) via: Option<LinkId>,
 }

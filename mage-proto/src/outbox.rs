@@ -225,6 +225,7 @@ impl<H> Uncut<H> {
         self.marks.cost = 0;
         self.marks.handles = 0;
         self.marks.starved = false;
+        self.marks.hops = 0;
         (taken, done)
     }
 }

@@ -194,7 +194,7 @@ impl<H, S: NameSource> Node<H, S> {
                 kind @ (EventKind::Close(_) | EventKind::Hello { .. } | EventKind::Credit(_)),
             ) => self.out_of_place(id, from, kind.frame_kind(), "nothing but routing follows a close"),
 
-            (State::Proxy(_), EventKind::Data(data)) => self.pass_on_data(id, data),
+            (State::Proxy(_), EventKind::Data(data)) => self.pass_on_data(id, from, data),
             (State::Proxy(_), EventKind::Close(closing)) => self.close_at_proxy(id, closing),
             (State::Proxy(_), EventKind::Hello { peer, origin, hops }) => {
                 self.hello_at_proxy(id, from, peer, origin, hops);

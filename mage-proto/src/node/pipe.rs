@@ -137,7 +137,7 @@ impl<H, S: NameSource> Node<H, S> {
         let starved = active.credit.charge(cost);
         let Message { payload, cargo, handles } = message;
         let cargo: Vec<PortId> = cargo.into_iter().map(|key| key.0).collect();
-        let data = Data { payload, cargo, handles, cost, more: false, starved, via: None };
+        let data = Data { payload, cargo, handles, cost, more: false, starved, hops: 0, via: None };
         self.emit(name, outbound, EventKind::Data(data));
         self.run();
         Ok(())

@@ -34,7 +34,7 @@ impl<H, S: NameSource> Node<H, S> {
             let id = *link;
             let Some(link) = self.links.get_mut(id.index()) else { return };
             let handles = u16::try_from(message.handles.len()).unwrap_or(u16::MAX);
-            let marks = DataMarks { dest: dest.port, from, cost, more: false, starved, handles };
+            let marks = DataMarks { dest: dest.port, from, cost, more: false, starved, hops: 0, handles };
             if handles == 0 && message.payload.len() <= COPIED {
                 link.outbox.plain(marks, &message.payload);
             } else {
@@ -49,7 +49,7 @@ impl<H, S: NameSource> Node<H, S> {
         let (size, attached) = (u64::try_from(message.payload.len()).unwrap_or(u64::MAX), message.handles.len());
         let data = |message| {
             let Message { payload, handles, .. } = message;
-            Data { payload, cargo: Vec::new(), handles, cost, more: false, starved, via: None }
+            Data { payload, cargo: Vec::new(), handles, cost, more: false, starved, hops: 0, via: None }
         };
         if dest.node == self.name
             && attached == 0
@@ -110,7 +110,7 @@ impl<H, S: NameSource> Node<H, S> {
         let payload = Payload::copy_from_slice(payload);
         let (cargo, handles, via) = (Vec::new(), Vec::new(), Some(link));
         let mine = active.holder == Holder::Application;
-        if active.accept(Data { payload, cargo, handles, cost, more: false, starved, via }) && mine {
+        if active.accept(Data { payload, cargo, handles, cost, more: false, starved, hops: 0, via }) && mine {
             self.output(Output::Readable(id));
         }
         Some(head.len())

@@ -197,9 +197,9 @@ impl<H, S: NameSource> Node<H, S> {
         payload: Payload,
         handles: Vec<H>,
     ) {
-        let DataHead { cost, more, starved, cargo, .. } = head;
+        let DataHead { cost, more, starved, hops, cargo, .. } = head;
         let cargo = self.accept_cargo(cargo, from.node, link);
-        let data = Data { payload, cargo, handles, cost, more, starved, via: Some(link) };
+        let data = Data { payload, cargo, handles, cost, more, starved, hops, via: Some(link) };
         self.deliver(Event { dest: self.address(dest), from, kind: EventKind::Data(data) });
     }
 

@@ -15,7 +15,7 @@ use super::{Node, Reach};
 use crate::close::CloseReason;
 use crate::credit::Credit;
 use crate::event::{Closing, Descriptor, Event, EventKind};
-use crate::frame::{DataMarks, write_event};
+use crate::frame::{DataMarks, FrameKind, write_event};
 use crate::message::{Data, PortId};
 use crate::name::{Address, NameSource, NodeName, PortName, port_name};
 use crate::outbox::{Origin, Outbox};
@@ -145,8 +145,8 @@ impl<H, S: NameSource> Node<H, S> {
     fn queue_data(&mut self, node: NodeName, dest: PortName, from: PortName, data: Data<H>, cargo: Vec<Descriptor>) {
         let Some(origin) = self.charge_origin(from, &data) else { return self.discard(data) };
         let handles = u16::try_from(data.handles.len()).unwrap_or(u16::MAX);
-        let Data { payload, handles: attached, cost, more, starved, .. } = data;
-        let marks = DataMarks { dest, from, cost, more, starved, handles };
+        let Data { payload, handles: attached, cost, more, starved, hops, .. } = data;
+        let marks = DataMarks { dest, from, cost, more, starved, hops, handles };
         self.with_outbox(node, |outbox| outbox.message(marks, cargo, payload, attached, origin));
     }
 
@@ -194,10 +194,18 @@ impl<H, S: NameSource> Node<H, S> {
         }
     }
 
-    /// A proxy passes a message on.
-    pub(super) fn pass_on_data(&mut self, id: PortId, data: Data<H>) {
+    /// A proxy passes a message on. One that brings ports is counted: if the end that it is bound for is in it, behind
+    /// proxies that no node can see through, that end moves on with each step and is never reached.
+    pub(super) fn pass_on_data(&mut self, id: PortId, from: Address, mut data: Data<H>) {
         let Some(Port { name, state: State::Proxy(Proxy { target, .. }), .. }) = self.ports.get(id) else { return };
         let (name, target) = (*name, *target);
+        if !data.cargo.is_empty() {
+            let Some(hops) = data.hops.checked_add(1) else {
+                self.discard(data);
+                return self.out_of_place(id, from, FrameKind::Data, "it passed more than 255 proxies");
+            };
+            data.hops = hops;
+        }
         self.emit(name, target, EventKind::Data(data));
     }
 }

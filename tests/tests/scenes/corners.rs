@@ -277,6 +277,28 @@ fn a_port_closes_inside_its_own_message() {
 }
 
 #[test]
+fn a_port_travels_over_its_own_pipe_behind_proxies_and_does_not_travel_for_ever() {
+    play(&["X", "Y"], |scene| {
+        // B came back to X, and A does not know it yet: what A sends goes round by Y, where it takes B along, and never
+        // meets it, because B is always one node ahead.
+        scene.pipe("X", ["A", "B"]);
+        scene.moves("B", "Y");
+        scene.hold("Y", "X");
+        scene.carry("B", "X");
+        while !scene.holds("B") {
+            scene.pass("Y", "X", 1);
+            scene.fetch("X");
+        }
+        scene.send_with("A", "your own end", &["B"]);
+        scene.settle_all();
+        let faults = scene.faults();
+        assert!(faults.iter().any(|fault| fault.contains("more than 255 proxies")), "{faults:?}");
+        assert!(scene.ended("A").is_some());
+        scene.is_collapsed();
+    });
+}
+
+#[test]
 fn two_ends_are_merged_at_both_sides_of_a_pipe_while_it_moves() {
     play(&["X", "Y", "Z"], |scene| {
         scene.pipe("X", ["A", "B"]);

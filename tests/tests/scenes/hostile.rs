@@ -252,6 +252,16 @@ fn a_later_fragment_brings_handles_or_ports() {
 }
 
 #[test]
+fn a_message_without_ports_counts_proxies_or_sets_what_is_reserved() {
+    for reserved in [1, 0x100] {
+        the_link_ends("reserved bytes are set", move |scene| {
+            let (dest, from) = road(scene);
+            Forged::event(kind::DATA, dest, from).u16(0).u16(reserved).u32(64).frame()
+        });
+    }
+}
+
+#[test]
 fn a_flood_beyond_the_window_ends_its_route_only() {
     let limits = Limits { window: Window { bytes: 1000, messages: 8 }, max_message: 1000, ..Limits::default() };
     play_with(&limits, &STAGE, |scene| {
@@ -603,6 +613,19 @@ fn a_message_for_an_unknown_name_brings_ports_that_are_closed() {
         scene.crash("H");
         scene.settle();
         assert_eq!(scene.census("X").stubs, 0);
+    });
+}
+
+#[test]
+fn a_message_is_for_the_port_that_it_brings() {
+    play(&STAGE, |scene| {
+        stage(scene);
+        let port = Forged::port(700, 701, None);
+        scene.forge("H", "X", Forged::data_with(700, 701, 64 + 256, &[port]).frame());
+        scene.settle();
+        honest_nodes_go_on(scene);
+        scene.crash("H");
+        scene.settle();
     });
 }
 
