@@ -10,18 +10,27 @@
 
 mod bytes;
 mod endings;
+mod ends;
+mod inviting;
+mod order;
 mod resources;
+mod threads;
+mod typed;
+
+mage::include_magen!("scenarios");
 
 use std::fs::File;
 use std::future::Future;
 use std::io::{Read, Seek, SeekFrom};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
 use mage::pipe::{CloseReason, Message, SendErrorKind};
-use mage::{Invitation, MessagePipe, Node, Worker, worker::WorkerCommand};
+use mage::{Invitation, MessagePipe, Node, Receiver, Worker, worker::WorkerCommand};
 
 use crate::children::{Executor, Running};
 
@@ -33,6 +42,18 @@ pub struct Stage {
     /// This process's node.
     pub node: Node,
     program: &'static str,
+}
+
+/// The end of a child that was not invited, to be waited for.
+#[derive(Debug)]
+pub struct Ended(smol::channel::Receiver<std::process::ExitStatus>);
+
+impl Ended {
+    /// Waits until the child has ended as it should.
+    async fn succeeded(self) {
+        let status = self.0.recv().await.expect("a status");
+        assert!(status.success(), "a child failed: {status}");
+    }
 }
 
 /// What one process does.
@@ -75,6 +96,48 @@ programs! {
         a_pipe_travels_and_its_messages_with_it
         two_children_talk_without_their_parent
     }
+    inviting {
+        the_parent_invites_and_calls
+        the_parent_invites_and_serves
+        the_parent_accepts_and_serves
+        the_parent_accepts_and_calls
+        an_acceptance_waits_for_its_inviter
+        a_receiver_is_bound_after_what_was_sent
+        a_callback_gets_the_accepted_pipe
+        many_threads_invite_at_once
+    }
+    ends {
+        an_end_sent_over_the_first_pipe_brings_its_queue
+        an_end_sent_over_any_pipe_brings_its_queue
+        an_end_inside_a_queued_end_brings_its_queue
+        the_invitee_gets_ends_that_were_queued
+        an_end_received_from_a_remote_is_used
+        the_first_pipe_is_sent_back
+        a_child_passes_a_remote_and_a_receiver
+        passed_ends_carry_further_ends
+        an_end_crosses_ten_times
+        an_end_with_an_end_in_its_queue_crosses_ten_times
+        an_end_reaches_a_bound_receiver
+    }
+    order {
+        one_pipe_keeps_its_order_and_two_need_not
+        an_end_that_travels_keeps_its_order_and_no_other
+        the_first_pipe_and_a_second_need_not_agree
+        messages_queue_in_one_process_before_a_receiver_is_bound
+        messages_flow_in_one_process_after_a_receiver_is_bound
+    }
+    threads {
+        a_receiver_serves_on_another_thread
+        a_remote_is_shared_by_threads_of_one_process
+        a_remote_to_another_process_is_shared_by_threads
+        pipes_are_made_on_any_thread
+    }
+    typed {
+        a_message_to_a_receiver_that_is_gone_is_dropped
+        ends_of_different_interfaces_do_not_meet
+        a_call_is_answered_by_another_process
+        a_node_that_is_never_used_leaves_nothing
+    }
     endings {
         a_killed_child_loses_its_pipes_and_nothing_else
         what_a_child_sent_before_it_left_arrives
@@ -111,6 +174,32 @@ impl Stage {
         let mut worker = self.child(part).spawn(&self.node).expect("a child");
         let pipe = worker.take_pipe().expect("a pipe");
         (worker, pipe)
+    }
+
+    /// Starts a child that invites this process, over the socket that is returned.
+    ///
+    /// # Panics
+    ///
+    /// When it does not start.
+    pub fn start_inviter(&self, part: &str) -> (Ended, UnixStream) {
+        let (ours, theirs) = UnixStream::pair().expect("sockets");
+        let mut command = Command::new(this_program());
+        command.args(["child", &self.executor.to_string(), self.program, part]);
+        command.env("MAGE_INVITATION", "0").stdin(OwnedFd::from(theirs));
+        let mut child = command.spawn().expect("a child");
+        let (report, ended) = smol::channel::bounded(1);
+        std::thread::spawn(move || report.send_blocking(child.wait().expect("a status")));
+        (Ended(ended), ours)
+    }
+
+    /// Invites the parent, in a child that was started to do that.
+    ///
+    /// # Panics
+    ///
+    /// When there is no socket to invite over.
+    pub fn invite_parent(&self) -> MessagePipe {
+        let socket = Invitation::inherited().expect("a socket").into_socket();
+        self.node.invite(socket).expect("an invitation")
     }
 
     /// Joins the parent.
@@ -230,6 +319,22 @@ async fn send(pipe: &MessagePipe, message: impl Into<Message>) {
         assert_eq!(kind, SendErrorKind::Full);
         message = back;
         std::future::poll_fn(|cx| pipe.poll_writable(cx)).await.expect("an open pipe");
+    }
+}
+
+/// Waits for the next thing that is said.
+async fn said(words: &mut Receiver<Words>) -> String {
+    match words.next().await {
+        Some(WordsRequest::Say { text }) => text,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Waits for the next number.
+async fn counted(words: &mut Receiver<Words>) -> i32 {
+    match words.next().await {
+        Some(WordsRequest::Count { number }) => number,
+        other => panic!("{other:?}"),
     }
 }
 
