@@ -50,6 +50,16 @@ impl Payload {
         Self(Repr::Inline { len, data })
     }
 
+    /// The room for small payloads, and how much of it is used: for an encoder that writes in place. `None` when the
+    /// bytes are shared.
+    #[inline]
+    pub fn inline_mut(&mut self) -> Option<(&mut [u8; Self::INLINE], &mut u8)> {
+        match &mut self.0 {
+            Repr::Inline { len, data } => Some((data, len)),
+            Repr::Shared(_) => None,
+        }
+    }
+
     /// The bytes.
     #[inline]
     #[must_use]

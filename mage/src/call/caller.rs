@@ -48,9 +48,18 @@ impl Core {
         if self.greeted.load(Ordering::Relaxed) { None } else { Some(self.identity.id) }
     }
 
+    /// Sends what was encoded, if it can be.
+    #[inline]
+    fn finish(&self, mut to: Encoder) -> Result<(), (SendErrorKind, Message)> {
+        match to.seal() {
+            None => self.send(to.message),
+            Some(kind) => Err((kind, to.message)),
+        }
+    }
+
     #[inline]
     fn send(&self, message: Message) -> Result<(), (SendErrorKind, Message)> {
-        self.pipe.send(message)?;
+        self.pipe.backend().send(self.pipe.end(), message)?;
         if !self.greeted.load(Ordering::Relaxed) {
             self.greeted.store(true, Ordering::Release);
         }
@@ -72,7 +81,7 @@ impl Caller {
     pub fn send(&self, method: u32, params: impl FnOnce(&mut Encoder)) -> Result<(), SendError> {
         let mut to = head::write(Kind::OneWay, method, 0, self.0.hello());
         params(&mut to);
-        to.finish().and_then(|message| self.0.send(message)).map_err(SendError::new)
+        self.0.finish(to).map_err(SendError::new)
     }
 
     /// Sends a call that is answered once.
@@ -113,7 +122,7 @@ impl Caller {
         let call = calls.insert(expect);
         let mut to = head::write(kind, method, call, self.0.hello());
         params(&mut to);
-        match to.finish().and_then(|message| self.0.send(message)) {
+        match self.0.finish(to) {
             Ok(()) => Ok((Arc::clone(calls), call)),
             Err((kind, _unsent)) => {
                 calls.remove(call);

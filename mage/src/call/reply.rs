@@ -88,15 +88,16 @@ impl<T, E> Reply<T, E> {
             calls.cancel(call, self.method.id);
         }
     }
+}
 
-    /// Reads the answer; a malformed one closes the pipe.
-    fn read(&self, calls: &CallTable, message: Message) -> Result<T, CallError<E>> {
-        read_answer(self.method, message).unwrap_or_else(|fault| {
-            let bad = BadMessage::new(self.method.name, &fault);
-            calls.refuse(&bad);
-            Err(CallError::BadAnswer(bad))
-        })
-    }
+/// Reads the answer; a malformed one closes the pipe.
+#[inline]
+fn read<T, E>(method: &Method<T, E>, calls: &CallTable, answer: &mut Message) -> Result<T, CallError<E>> {
+    read_answer(method, answer).unwrap_or_else(|fault| {
+        let bad = BadMessage::new(method.name, &fault);
+        calls.refuse(&bad);
+        Err(CallError::BadAnswer(bad))
+    })
 }
 
 impl<T, E> Future for Reply<T, E> {
@@ -105,14 +106,15 @@ impl<T, E> Future for Reply<T, E> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
         let State::Waiting { calls, call } = &this.state else { return Poll::Ready(Err(this.take_failure())) };
-        match calls.poll_answer(*call, cx.waker()) {
-            Poll::Ready(answer) => {
-                let calls = Arc::clone(calls);
-                this.state = State::Done;
-                Poll::Ready(match answer {
-                    Ok(message) => this.read(&calls, message),
+        let mut answer = Message::default();
+        match calls.poll_answer(*call, cx.waker(), &mut answer) {
+            Poll::Ready(polled) => {
+                let polled = match polled {
+                    Ok(()) => read(this.method, calls, &mut answer),
                     Err(ended) => Err(ended.into()),
-                })
+                };
+                this.state = State::Done;
+                Poll::Ready(polled)
             }
             Poll::Pending => match this.deadline.as_mut().map(|deadline| deadline.as_mut().poll(cx)) {
                 Some(Poll::Ready(())) => {
@@ -138,22 +140,24 @@ impl<T, E> fmt::Debug for Reply<T, E> {
 }
 
 /// The outer error: the bytes are wrong.
-fn read_answer<T, E>(method: &Method<T, E>, message: Message) -> Result<Result<T, CallError<E>>, Fault> {
-    let head = Head::read(&message.payload)?;
+#[inline]
+fn read_answer<T, E>(method: &Method<T, E>, answer: &mut Message) -> Result<Result<T, CallError<E>>, Fault> {
+    let head = Head::read(&answer.payload)?;
+    let from = &mut Decoder::new(answer, head.len);
     match head.kind {
         // Nothing follows `Flushed`, which is what the nothing of a flush is made of.
-        Kind::Reply | Kind::Flushed => Decoder::read_message(message, head.len, method.decode).map(Ok),
-        Kind::Error => Decoder::read_message(message, head.len, method.decode_error).map(|e| Err(CallError::App(e))),
-        Kind::Failed => read_failure(message, head.len).map(Err),
+        Kind::Reply | Kind::Flushed => (method.decode)(from).map(Ok),
+        Kind::Error => (method.decode_error)(from).map(|error| Err(CallError::App(error))),
+        Kind::Failed => read_failure(from).map(Err),
         Kind::OneWay | Kind::Call | Kind::Cancel | Kind::Flush | Kind::Item | Kind::End | Kind::Grant => {
             Err(BadValue::UnexpectedKind { kind: head.kind as u8 }.into())
         }
     }
 }
 
-pub(super) fn read_failure<E>(message: Message, start: usize) -> Result<CallError<E>, Fault> {
-    let code = Decoder::read_message(message, start, |from| from.raw::<1>())?;
-    Ok(match Failure::from_code(code[0]) {
+pub(super) fn read_failure<E>(from: &mut Decoder<'_>) -> Result<CallError<E>, Fault> {
+    let [code] = from.raw()?;
+    Ok(match Failure::from_code(code) {
         Failure::Dropped => CallError::Dropped,
         Failure::Unsendable => CallError::Unsendable,
     })

@@ -233,9 +233,9 @@ impl Ticket {
     pub(super) fn say(&self, kind: Kind, encode: impl FnOnce(&mut Encoder)) {
         let mut to = head::write(kind, self.method, self.call, None);
         encode(&mut to);
-        match to.finish() {
-            Ok(message) => self.served.send(message),
-            Err(_) => self.say(Kind::Failed, unsendable),
+        match to.seal() {
+            None => self.served.send(to.message),
+            Some(_) => self.say(Kind::Failed, unsendable),
         }
     }
 

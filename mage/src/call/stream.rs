@@ -97,8 +97,8 @@ impl<T> Streaming<T> {
         }
     }
 
-    fn take(&mut self, calls: &Arc<CallTable>, call: u64, message: Message) -> Option<Result<T, CallError>> {
-        match read_item(self.method, message) {
+    fn take(&mut self, calls: &Arc<CallTable>, call: u64, mut message: Message) -> Option<Result<T, CallError>> {
+        match read_item(self.method, &mut message) {
             Ok(Item::Value(value)) => {
                 self.taken += 1;
                 if self.taken == STREAM_WINDOW / 2 {
@@ -131,12 +131,13 @@ enum Item<T> {
     Failed(CallError),
 }
 
-fn read_item<T>(method: &Method<T>, message: Message) -> Result<Item<T>, Fault> {
+fn read_item<T>(method: &Method<T>, message: &mut Message) -> Result<Item<T>, Fault> {
     let head = Head::read(&message.payload)?;
+    let from = &mut Decoder::new(message, head.len);
     match head.kind {
-        Kind::Item => Decoder::read_message(message, head.len, method.decode).map(Item::Value),
+        Kind::Item => (method.decode)(from).map(Item::Value),
         Kind::End => Ok(Item::End),
-        Kind::Failed => read_failure(message, head.len).map(Item::Failed),
+        Kind::Failed => read_failure(from).map(Item::Failed),
         Kind::OneWay
         | Kind::Call
         | Kind::Reply

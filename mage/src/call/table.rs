@@ -162,10 +162,10 @@ impl CallTable {
         }
     }
 
-    /// The answer of `call`, whose slot is then free.
-    pub(super) fn poll_answer(&self, call: u64, waker: &Waker) -> Poll<Result<Message, Ended>> {
+    /// Moves the answer of `call` to `into`; its slot is free then.
+    pub(super) fn poll_answer(&self, call: u64, waker: &Waker, into: &mut Message) -> Poll<Result<(), Ended>> {
         let mut state = self.state();
-        let (polled, released) = state.poll_answer(call, waker);
+        let (polled, released) = state.poll_answer(call, waker, into);
         drop(state);
         drop(released);
         polled
@@ -302,16 +302,30 @@ impl State {
         self.slots.try_remove(split(call).0)
     }
 
-    /// Beside the answer, a waker to be dropped after the lock.
-    fn poll_answer(&mut self, call: u64, waker: &Waker) -> (Poll<Result<Message, Ended>>, Option<Waker>) {
-        let ended = self.ended.clone();
-        let Some(slot) = self.slot(call) else { return (Poll::Ready(Err(ended.unwrap_or(Ended::Abandoned))), None) };
-        let polled = match (std::mem::replace(&mut slot.arrived, Arrived::Nothing), ended) {
-            (Arrived::Answer(message), _) => Ok(message),
-            (Arrived::Nothing | Arrived::Items(_), Some(ended)) => Err(ended),
+    /// Beside whether the answer is there, a waker to be dropped after the lock.
+    #[inline]
+    fn poll_answer(
+        &mut self,
+        call: u64,
+        waker: &Waker,
+        into: &mut Message,
+    ) -> (Poll<Result<(), Ended>>, Option<Waker>) {
+        let (index, serial) = split(call);
+        let Some(slot) = self.slots.get_mut(index).filter(|slot| slot.serial == serial) else {
+            return (Poll::Ready(Err(self.ended.clone().unwrap_or(Ended::Abandoned))), None);
+        };
+        let polled = match (&mut slot.arrived, &self.ended) {
+            (Arrived::Answer(message), _) => {
+                std::mem::swap(message, into);
+                Ok(())
+            }
+            (Arrived::Nothing | Arrived::Items(_), Some(ended)) => Err(ended.clone()),
             (Arrived::Nothing | Arrived::Items(_), None) => return (Poll::Pending, slot.wait(waker)),
         };
-        (Poll::Ready(polled), self.remove(call).and_then(|slot| slot.waker))
+        let released = slot.waker.take();
+        // Nothing is dropped with it: an answer was swapped for nothing.
+        self.slots.remove(index);
+        (Poll::Ready(polled), released)
     }
 
     /// Beside the next message, a waker to be dropped after the lock.

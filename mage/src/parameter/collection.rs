@@ -72,8 +72,7 @@ impl<T: Parameter, const N: usize> Parameter for [T; N] {
     }
 
     fn decode(from: &mut Decoder<'_>) -> Result<Self, Fault> {
-        from.check_room(N, T::MIN_SIZE)?;
-        from.array(T::decode)
+        T::decode_array(from)
     }
 }
 

@@ -20,48 +20,51 @@ const SLICE_FROM: usize = 512;
 pub struct Decoder<'a> {
     payload: &'a Payload,
     rest: &'a [u8],
-    pipes: Attachments<MessagePipe>,
-    handles: Attachments<OwnedFd>,
+    pipes: Attachments<'a, MessagePipe>,
+    handles: Attachments<'a, OwnedFd>,
     depth: u16,
 }
 
 /// Pipes or handles. Writers number them as they come, so that the ones passed over are those that a reader skipped.
 #[derive(Debug)]
-struct Attachments<T> {
-    left: vec::IntoIter<T>,
+struct Attachments<'a, T> {
+    all: &'a mut Vec<T>,
+    /// All of them, once one was taken.
+    left: Option<vec::IntoIter<T>>,
     next: u32,
 }
 
-impl<T> Attachments<T> {
+impl<'a, T> Attachments<'a, T> {
+    #[inline]
+    fn new(all: &'a mut Vec<T>) -> Self {
+        Self { all, left: None, next: 0 }
+    }
+
     fn take(&mut self, place: u32) -> Option<T> {
         let skipped = place.checked_sub(self.next)?;
         self.next = place.checked_add(1)?;
-        self.left.nth(skipped as usize)
-    }
-}
-
-impl<T> From<Vec<T>> for Attachments<T> {
-    fn from(all: Vec<T>) -> Self {
-        Self { left: all.into_iter(), next: 0 }
+        self.left.get_or_insert_with(|| std::mem::take(self.all).into_iter()).nth(skipped as usize)
     }
 }
 
 impl<'a> Decoder<'a> {
-    /// Reads `payload` from byte `start` on, with what came along.
+    /// Reads `message` from byte `start` on. Pipes and handles that are read are taken out of it.
     #[inline]
-    pub(crate) fn new(payload: &'a Payload, start: usize, pipes: Vec<MessagePipe>, handles: Vec<OwnedFd>) -> Self {
+    pub(crate) fn new(message: &'a mut Message, start: usize) -> Self {
+        let Message { payload, pipes, handles } = message;
+        let payload: &Payload = payload;
         let rest = payload.get(start..).unwrap_or_default();
-        Self { payload, rest, pipes: pipes.into(), handles: handles.into(), depth: 0 }
+        Self { payload, rest, pipes: Attachments::new(pipes), handles: Attachments::new(handles), depth: 0 }
     }
 
     /// Reads with `decode` what `message` holds from byte `start` on.
+    #[cfg(test)]
     pub(crate) fn read_message<T>(
-        message: Message,
+        mut message: Message,
         start: usize,
         decode: impl FnOnce(&mut Decoder<'_>) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
-        let Message { payload, pipes, handles } = message;
-        decode(&mut Decoder::new(&payload, start, pipes, handles))
+        decode(&mut Decoder::new(&mut message, start))
     }
 
     /// Takes the next `N` bytes.
@@ -204,6 +207,7 @@ impl<'a> Decoder<'a> {
         &mut self,
         decode: impl FnMut(&mut Self) -> Result<T, Fault>,
     ) -> Result<[T; N], Fault> {
+        self.check_room(N, 1)?;
         let values = self.values(N, decode)?;
         values.try_into().map_err(|_| BadValue::Short { missing: 1 }.into())
     }

@@ -16,13 +16,10 @@ use crate::pipe::{Message, MessagePipe, Payload, SendErrorKind};
 /// A message in the making.
 #[derive(Debug)]
 pub struct Encoder {
-    inline: [u8; Payload::INLINE],
-    /// How much of `inline` is used; all of it once there is more than it holds.
-    len: usize,
-    /// Everything, once it is not empty.
+    /// Its payload holds the bytes while they fit in place; all its room counts as used once they do not.
+    pub(crate) message: Message,
+    /// Every byte, once it is not empty.
     spilled: Vec<u8>,
-    pipes: Vec<MessagePipe>,
-    handles: Vec<OwnedFd>,
     refused: Option<Oversize>,
 }
 
@@ -47,26 +44,21 @@ impl Encoder {
     /// Starts a message.
     #[inline]
     pub const fn new() -> Self {
-        Self {
-            inline: [0; Payload::INLINE],
-            len: 0,
-            spilled: Vec::new(),
-            pipes: Vec::new(),
-            handles: Vec::new(),
-            refused: None,
-        }
+        let message = Message { payload: Payload::new(), pipes: Vec::new(), handles: Vec::new() };
+        Self { message, spilled: Vec::new(), refused: None }
     }
 
     /// Appends bytes as they are, without a length.
     #[inline]
     pub fn raw(&mut self, bytes: &[u8]) {
-        let end = self.len + bytes.len();
-        match self.inline.get_mut(self.len..end) {
-            Some(place) => {
-                place.copy_from_slice(bytes);
-                self.len = end;
-            }
-            None => self.spill(bytes),
+        if let Some((data, len)) = self.message.payload.inline_mut()
+            && let Some(place) = data.get_mut(usize::from(*len)..usize::from(*len) + bytes.len())
+        {
+            place.copy_from_slice(bytes);
+            // Never more than 110.
+            *len += bytes.len() as u8;
+        } else {
+            self.spill(bytes);
         }
     }
 
@@ -75,9 +67,10 @@ impl Encoder {
     fn spill(&mut self, bytes: &[u8]) {
         if self.spilled.is_empty() {
             // Exactly what one large last parameter needs; further ones double it.
-            self.spilled.reserve_exact((self.len + bytes.len() + 16).max(256));
-            self.spilled.extend_from_slice(&self.inline[..self.len]);
-            self.len = Payload::INLINE;
+            let written = self.message.payload.as_slice();
+            self.spilled.reserve_exact((written.len() + bytes.len() + 16).max(256));
+            self.spilled.extend_from_slice(written);
+            self.message.payload = Payload::from_inline([0; Payload::INLINE], Payload::INLINE as u8);
         }
         self.spilled.extend_from_slice(bytes);
     }
@@ -163,26 +156,28 @@ impl Encoder {
             return self.refuse(size, u32::MAX as usize);
         };
         let place = mark.0 - 4..mark.0;
-        let whole: &mut [u8] = if self.spilled.is_empty() { &mut self.inline } else { &mut self.spilled };
-        whole[place].copy_from_slice(&bytes);
+        match self.message.payload.inline_mut() {
+            Some((data, _)) if self.spilled.is_empty() => data[place].copy_from_slice(&bytes),
+            Some(_) | None => self.spilled[place].copy_from_slice(&bytes),
+        }
     }
 
     /// Adds a pipe's end to the message and appends its place among the message's pipes.
     pub fn pipe(&mut self, pipe: MessagePipe) {
-        self.count(self.pipes.len());
-        self.pipes.push(pipe);
+        self.count(self.message.pipes.len());
+        self.message.pipes.push(pipe);
     }
 
     /// Adds a handle to the message and appends its place among the message's handles.
     pub fn handle(&mut self, handle: OwnedFd) {
-        self.count(self.handles.len());
-        self.handles.push(handle);
+        self.count(self.message.handles.len());
+        self.message.handles.push(handle);
     }
 
     /// The number of bytes so far.
     #[inline]
     pub fn written(&self) -> usize {
-        if self.spilled.is_empty() { self.len } else { self.spilled.len() }
+        if self.spilled.is_empty() { self.message.payload.len() } else { self.spilled.len() }
     }
 
     #[cold]
@@ -196,18 +191,20 @@ impl Encoder {
     ///
     /// [`SendErrorKind::TooLarge`] when a value exceeded its bound, with what was written besides.
     #[inline]
-    pub fn finish(self) -> Result<Message, (SendErrorKind, Message)> {
-        let payload = if self.spilled.is_empty() {
-            // Never more than 110.
-            Payload::from_inline(self.inline, self.len as u8)
-        } else {
-            Payload::from(self.spilled)
-        };
-        let message = Message { payload, pipes: self.pipes, handles: self.handles };
-        match self.refused {
-            None => Ok(message),
-            Some(Oversize { size, limit }) => Err((SendErrorKind::TooLarge { size, limit }, message)),
+    pub fn finish(mut self) -> Result<Message, (SendErrorKind, Message)> {
+        match self.seal() {
+            None => Ok(self.message),
+            Some(kind) => Err((kind, self.message)),
         }
+    }
+
+    /// Makes [`message`](Self::message) whole, and says why it cannot be sent.
+    #[inline]
+    pub(crate) fn seal(&mut self) -> Option<SendErrorKind> {
+        if !self.spilled.is_empty() {
+            self.message.payload = Payload::from(std::mem::take(&mut self.spilled));
+        }
+        self.refused.map(|Oversize { size, limit }| SendErrorKind::TooLarge { size, limit })
     }
 }
 

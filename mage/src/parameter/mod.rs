@@ -46,7 +46,7 @@ pub trait Parameter: Sized + Send + 'static {
     /// What is wrong with the bytes, which may come from a hostile process.
     fn decode(from: &mut Decoder<'_>) -> Result<Self, Fault>;
 
-    /// Takes `count` values.
+    /// Takes a count and as many values.
     ///
     /// # Errors
     ///
@@ -54,6 +54,16 @@ pub trait Parameter: Sized + Send + 'static {
     #[doc(hidden)]
     fn decode_vec(from: &mut Decoder<'_>) -> Result<Vec<Self>, Fault> {
         from.sequence(Self::MIN_SIZE, Self::decode)
+    }
+
+    /// Takes exactly `N` values.
+    ///
+    /// # Errors
+    ///
+    /// As [`decode`](Self::decode).
+    #[doc(hidden)]
+    fn decode_array<const N: usize>(from: &mut Decoder<'_>) -> Result<[Self; N], Fault> {
+        from.array(Self::decode)
     }
 }
 

@@ -28,6 +28,11 @@ macro_rules! number {
                 let (values, _) = from.take(count * Self::MIN_SIZE)?.as_chunks();
                 Ok(values.iter().map(|bytes| Self::from_le_bytes(*bytes)).collect())
             }
+
+            fn decode_array<const N: usize>(from: &mut Decoder<'_>) -> Result<[Self; N], Fault> {
+                let (values, _) = from.take(N * Self::MIN_SIZE)?.as_chunks();
+                Ok(std::array::from_fn(|place| Self::from_le_bytes(values[place])))
+            }
         }
 
         impl Data for $ty {
@@ -69,6 +74,11 @@ impl Parameter for u8 {
     fn decode_vec(from: &mut Decoder<'_>) -> Result<Vec<Self>, Fault> {
         let count = from.count()?;
         from.take(count).map(<[u8]>::to_vec)
+    }
+
+    #[inline]
+    fn decode_array<const N: usize>(from: &mut Decoder<'_>) -> Result<[Self; N], Fault> {
+        from.raw()
     }
 }
 

@@ -129,14 +129,14 @@ fn structs_that_lie_too_deep_are_refused() {
 #[test]
 fn many_bytes_are_a_slice_of_the_message_and_few_are_not() {
     let large = Bytes::from(vec![7u8; 1 << 20]);
-    let payload = Payload::from({
+    let mut message = Message::from(Payload::from({
         let mut whole = vec![0, 0, 16, 0];
         whole.extend_from_slice(&large);
         whole.extend_from_slice(&[3, 0, 0, 0, 1, 2, 3]);
         whole
-    });
-    let all = payload.as_ptr_range();
-    let mut from = Decoder::new(&payload, 0, Vec::new(), Vec::new());
+    }));
+    let all = message.payload.as_ptr_range();
+    let mut from = Decoder::new(&mut message, 0);
     let (many, few) = (from.bytes().unwrap(), from.bytes().unwrap());
     assert!(all.contains(&many.as_ptr()) && !all.contains(&few.as_ptr()));
     assert_eq!((many, &few[..]), (large, &[1u8, 2, 3][..]));

@@ -30,7 +30,7 @@ use crate::call::{Answerer, BadMessage, CLOSED_PANICKED, block_on};
 use crate::endpoint::PendingReceiver;
 use crate::interface::{Incoming, Interface};
 use crate::parameter::{BadValue, Decoder, Fault};
-use crate::pipe::{CloseReason, Message, MessagePipe};
+use crate::pipe::{CloseReason, Message, MessagePipe, Payload};
 
 pub use post::{RunsReceivers, Serving};
 
@@ -47,7 +47,9 @@ type OnBadMessage = Box<dyn FnMut(&BadMessage) + Send>;
 pub struct Receiver<I: Interface> {
     pipe: MessagePipe,
     taken: VecDeque<Message>,
-    /// How many of those taken were looked at for cancellations.
+    /// How many of those taken are done with; they are dropped together.
+    done: usize,
+    /// How many of those taken, the ones done with included, were looked at for cancellations.
     looked_at: usize,
     answerer: Answerer,
     ended: Option<CloseReason>,
@@ -70,6 +72,7 @@ impl<I: Interface> Receiver<I> {
         Self {
             pipe,
             taken,
+            done: 0,
             looked_at: 0,
             answerer: Answerer::new(),
             ended: None,
@@ -153,7 +156,9 @@ impl<I: Interface> Receiver<I> {
         if self.answerer.served().is_some_and(|served| !served.is_idle()) {
             return Err(self);
         }
-        Ok(PendingReceiver::with_taken(self.pipe, self.taken))
+        let mut taken = self.taken;
+        taken.drain(..self.done);
+        Ok(PendingReceiver::with_taken(self.pipe, taken))
     }
 
     pub(crate) fn backend(&self) -> &Arc<dyn Backend> {
@@ -173,14 +178,19 @@ impl<I: Interface> Receiver<I> {
                 self.look_ahead(waker);
                 return Poll::Pending;
             }
-            let Some(message) = self.taken.pop_front() else {
-                match self.poll_refill(waker) {
+            let read = match self.taken.get_mut(self.done) {
+                Some(message) => {
+                    self.done += 1;
+                    let read = Self::read(message, &self.pipe, &mut self.answerer);
+                    release(message);
+                    read
+                }
+                None => match self.poll_refill(waker) {
                     Poll::Ready(()) => continue,
                     Poll::Pending => return Poll::Pending,
-                }
+                },
             };
-            self.looked_at = self.looked_at.saturating_sub(1);
-            match self.read(message) {
+            match read {
                 Ok(Some(request)) => return Poll::Ready(Some(request)),
                 Ok(None) => {}
                 Err(bad) => self.refuse(&bad),
@@ -192,6 +202,8 @@ impl<I: Interface> Receiver<I> {
 
     /// Takes what arrived, or notes the end.
     fn poll_refill(&mut self, waker: &Waker) -> Poll<()> {
+        self.taken.clear();
+        (self.done, self.looked_at) = (0, 0);
         if self.taken.capacity() == 0 {
             self.taken = batch::take();
         }
@@ -208,13 +220,14 @@ impl<I: Interface> Receiver<I> {
         }
     }
 
-    /// Reads one message; `None` when it asks nothing of the implementation.
+    /// Reads one message where it lies; `None` when it asks nothing of the implementation.
     #[inline]
-    fn read(&mut self, message: Message) -> Result<Option<I::Request>, BadMessage> {
-        let head = match Head::read(&message.payload) {
-            Ok(head) => head,
-            Err(value) => return Err(Self::bad(value)),
-        };
+    fn read(
+        message: &mut Message,
+        pipe: &MessagePipe,
+        answerer: &mut Answerer,
+    ) -> Result<Option<I::Request>, Box<BadMessage>> {
+        let head = Head::read(&message.payload).map_err(Self::bad)?;
         if let Some(found) = head.interface
             && found != I::ID
         {
@@ -222,29 +235,38 @@ impl<I: Interface> Receiver<I> {
         }
         match head.kind {
             Kind::OneWay | Kind::Call => {
-                let Message { payload, pipes, handles } = message;
-                let params = Decoder::new(&payload, head.len, pipes, handles);
-                I::decode(Incoming::new(head, params, &self.pipe, &mut self.answerer))
-                    .map(Some)
-                    .map_err(|fault| BadMessage::new(I::method_name(head.method).unwrap_or(I::NAME), &fault))
+                let params = Decoder::new(message, head.len);
+                match I::decode(Incoming::new(head, params, pipe, answerer)) {
+                    Ok(request) => Ok(Some(request)),
+                    Err(fault) => {
+                        let method = I::method_name(head.method).unwrap_or(I::NAME);
+                        Err(Box::new(BadMessage::new(method, &fault)))
+                    }
+                }
             }
-            Kind::Cancel | Kind::Grant | Kind::Flush => self.control(head, &message).map(|()| None),
+            Kind::Cancel | Kind::Grant | Kind::Flush => Self::control(head, message, pipe, answerer).map(|()| None),
             Kind::Reply | Kind::Error | Kind::Flushed | Kind::Failed | Kind::Item | Kind::End => {
                 Err(Self::bad(BadValue::UnexpectedKind { kind: head.kind as u8 }))
             }
         }
     }
 
-    fn bad(value: BadValue) -> BadMessage {
-        BadMessage::new(I::NAME, &Fault::from(value))
+    #[cold]
+    fn bad(value: BadValue) -> Box<BadMessage> {
+        Box::new(BadMessage::new(I::NAME, &Fault::from(value)))
     }
 
     /// Does what a message says about calls that are under way; nothing for one that asks for a call.
-    fn control(&mut self, head: Head, message: &Message) -> Result<(), BadMessage> {
-        match (head.kind, self.answerer.served()) {
+    fn control(
+        head: Head,
+        message: &Message,
+        pipe: &MessagePipe,
+        answerer: &mut Answerer,
+    ) -> Result<(), Box<BadMessage>> {
+        match (head.kind, answerer.served()) {
             (Kind::Flush, _) => {
                 if let Ok(flushed) = head::write(Kind::Flushed, head.method, head.call, None).finish() {
-                    self.answerer.prepare(&self.pipe).send(flushed);
+                    answerer.prepare(pipe).send(flushed);
                 }
             }
             (Kind::Cancel, Some(served)) => {
@@ -277,8 +299,12 @@ impl<I: Interface> Receiver<I> {
     /// Acts on cancellations and grants that wait behind requests which may not be taken yet; without this, a call that
     /// waits to be cancelled would hold up its own cancellation.
     fn look_ahead(&mut self, waker: &Waker) {
+        if self.done >= batch::SIZE {
+            self.taken.drain(..self.done);
+            (self.done, self.looked_at) = (0, self.looked_at.saturating_sub(self.done));
+        }
         self.hurry();
-        while self.taken.len() < LOOK_AHEAD {
+        while self.taken.len() - self.done < LOOK_AHEAD {
             match self.pipe.poll_receive_batch(batch::SIZE, &mut self.taken, Some(waker)) {
                 Poll::Ready(Ok(())) => self.hurry(),
                 Poll::Ready(Err(_)) => {
@@ -293,7 +319,7 @@ impl<I: Interface> Receiver<I> {
 
     /// Acts on the cancellations and grants among the messages taken.
     fn hurry(&mut self) {
-        let mut place = self.looked_at;
+        let mut place = self.looked_at.max(self.done);
         while let Some(message) = self.taken.get(place) {
             match Head::read(&message.payload) {
                 Ok(head) if head.kind == Kind::Cancel || head.kind == Kind::Grant => {
@@ -323,7 +349,7 @@ impl<I: Interface> Receiver<I> {
             let waits = |message: &&mut Message| {
                 Head::read(&message.payload).is_ok_and(|other| other.kind == Kind::Call && other.call == head.call)
             };
-            let call = self.taken.iter_mut().take(place).find(waits);
+            let call = self.taken.iter_mut().take(place).skip(self.done).find(waits);
             let skipped = head::write(Kind::Cancel, head.method, head.call, None).finish();
             if let (Some(call), Ok(skipped)) = (call, skipped) {
                 *call = skipped;
@@ -356,12 +382,20 @@ impl<I: Interface> Receiver<I> {
     fn end(&mut self, reason: CloseReason) {
         self.ended.get_or_insert(reason);
         batch::give(std::mem::take(&mut self.taken));
-        self.looked_at = 0;
+        (self.done, self.looked_at) = (0, 0);
         self.answerer.served().inspect(|served| served.cancel_all());
     }
 
     fn reason(&self) -> CloseReason {
         self.ended.clone().unwrap_or_default()
+    }
+}
+
+/// Drops what a message that was read still holds and that is worth dropping before its neighbours.
+#[inline]
+fn release(message: &mut Message) {
+    if message.payload.len() > Payload::INLINE || !message.pipes.is_empty() || !message.handles.is_empty() {
+        *message = Message::default();
     }
 }
 

@@ -163,6 +163,28 @@ fn a_cancellation_behind_requests_that_may_not_be_taken_is_seen() {
 }
 
 #[test]
+fn a_receiver_at_its_limit_serves_on_for_ever() {
+    let (remote, receiver) = pair();
+    let server = std::thread::spawn(move || run(receiver.max_in_flight(1).serve(Plain::default())));
+    let mut replies = VecDeque::new();
+    for n in 0..2000 {
+        replies.push_back((n, remote.add(n, 0)));
+        if n % 3 == 0 {
+            replies.pop_front();
+        }
+        if replies.len() > 300 {
+            let (n, reply) = replies.pop_front().unwrap();
+            assert_eq!(reply.wait(), Ok(n));
+        }
+    }
+    for (n, reply) in replies {
+        assert_eq!(reply.wait(), Ok(n));
+    }
+    drop(remote);
+    server.join().unwrap();
+}
+
+#[test]
 fn one_way_requests_are_completed_after_the_far_end_is_gone_and_calls_are_dropped() {
     let (remote, receiver) = pair();
     let gated = Arc::new(Gated::default());
