@@ -97,7 +97,7 @@ fn name(measure: Measure) -> &'static str {
         Measure::Faults => "page faults",
         Measure::Resident => "bytes a pipe",
         Measure::Descriptors => "fds a pipe",
-        Measure::Proxies => "proxies left",
+        Measure::Relays => "relays left",
     }
 }
 
@@ -112,7 +112,7 @@ fn say(measure: Measure, figure: f64) -> String {
         | Measure::Faults
         | Measure::Resident
         | Measure::Descriptors
-        | Measure::Proxies => short(figure),
+        | Measure::Relays => short(figure),
     }
 }
 

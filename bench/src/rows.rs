@@ -35,8 +35,8 @@ pub(crate) enum Measure {
     Resident,
     /// Descriptors for each pipe.
     Descriptors,
-    /// Proxies that are left.
-    Proxies,
+    /// Processes that still have work on a route that moved on.
+    Relays,
 }
 
 /// One thing that must be reached by one implementation of Mage.
@@ -82,7 +82,7 @@ const ROWS: &[Row] = &[
     row(Pipes10K, ADAPTERS, Measure::Resident, 600.0, 200.0, Some(740.0)),
     row(Pipes10K, ADAPTERS, Measure::Descriptors, 0.0, 0.0, Some(0.0)),
     row(Moved, THREADS, Measure::ToOwnCall, 1.05, 1.0, Some(1.0)),
-    row(Moved, THREADS, Measure::Proxies, 0.0, 0.0, Some(0.0)),
+    row(Moved, THREADS, Measure::Relays, 0.0, 0.0, Some(0.0)),
     row(ThreadsCall, THREADS, Measure::Nanoseconds, 2_000.0, 1_460.0, None),
     row(ThreadsOneWay, THREADS, Measure::Nanoseconds, 100.0, 40.0, Some(35.0)),
     row(TasksCall, EXECUTORS, Measure::Nanoseconds, 600.0, 350.0, Some(390.0)),
@@ -169,6 +169,6 @@ fn figure(cells: &[Cell], cell: &Cell, measure: Measure) -> Option<f64> {
         Measure::Faults => Some(cell.faults),
         Measure::Resident => cell.extra.get("resident").copied(),
         Measure::Descriptors => cell.extra.get("descriptors").copied(),
-        Measure::Proxies => cell.extra.get("proxies").copied(),
+        Measure::Relays => cell.extra.get("relays").copied(),
     }
 }

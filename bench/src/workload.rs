@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 /// What is done between two processes, or inside one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, ValueEnum, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[serde(into = "String", try_from = "String")]
 pub(crate) enum Workload {
     /// 64 bytes there and back.
     #[value(name = "call-64")]
@@ -73,6 +73,20 @@ pub(crate) enum Placement {
     Same,
     /// One core each.
     Split,
+}
+
+impl From<Workload> for String {
+    fn from(workload: Workload) -> Self {
+        workload.name()
+    }
+}
+
+impl TryFrom<String> for Workload {
+    type Error = String;
+
+    fn try_from(name: String) -> Result<Self, String> {
+        Self::from_str(&name, false)
+    }
 }
 
 impl Workload {

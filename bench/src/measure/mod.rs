@@ -40,7 +40,7 @@ pub(crate) struct Sample {
     pub(crate) allocations: u64,
     /// How many operations were timed.
     pub(crate) operations: u64,
-    /// What only some workloads have: bytes and descriptors for each pipe, proxies left.
+    /// What only some workloads have: bytes and descriptors for each pipe, relays left.
     #[serde(default)]
     pub(crate) extra: BTreeMap<String, f64>,
 }
@@ -123,7 +123,8 @@ impl Gauge {
                     let warm = Instant::now();
                     burst(count).await?;
                     let took = warm.elapsed().max(Duration::from_nanos(1));
-                    if took > budget / 8 {
+                    // Bursts that are too short say nothing about long ones: each ends with a question and its answer.
+                    if took > budget / 4 || (took > budget / 16 && count >= 64 * step) {
                         let fitting = budget.as_secs_f64() / took.as_secs_f64() * count as f64;
                         break (fitting as u64).max(1).next_multiple_of(step);
                     }
@@ -164,6 +165,11 @@ impl Gauge {
     /// As [`idle_async`](Self::idle_async), blocking.
     pub(crate) fn idle(&self, wait: impl Fn(Duration)) -> Result<Sample> {
         self.idle_async(async |time| wait(time)).now_or_never().context("a blocking wait waited")?
+    }
+
+    /// The CPU time that each of `servers` has used.
+    pub(crate) fn cpu_of(servers: &[Server]) -> Result<Vec<Duration>> {
+        servers.iter().map(|server| cpu(clock_getcpuclockid(Pid::from_raw(server.id().parse()?))?)).collect()
     }
 
     fn usage(&self) -> Result<Usage> {

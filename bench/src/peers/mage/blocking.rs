@@ -9,7 +9,7 @@ use mage::{Node, Receiver, Remote, SendError};
 use mage_adapter_threads::Adapter;
 
 use super::service::Service;
-use super::{Meter, Spot, SpotRequest};
+use super::{Meter, Spot, SpotRequest, couriers};
 use super::{PIECE, check_tally, start};
 use crate::measure::{Gauge, Held, Sample};
 use crate::message;
@@ -21,11 +21,15 @@ pub(super) fn client(job: &Job) -> Result<Sample> {
     let node = Node::new(Adapter::new()?)?;
     match job.workload {
         Workload::ThreadsCall | Workload::ThreadsOneWay => between_threads(job, &node),
+        Workload::Moved => couriers::client(job, &node),
         _ => between_processes(job, &node),
     }
 }
 
 pub(super) fn server(job: &Job, socket: OwnedFd) -> Result<()> {
+    if job.workload == Workload::Moved {
+        return couriers::server(job, socket);
+    }
     let adapter = Adapter::new()?;
     let others = super::other_links(job, &socket)?;
     let serve = |socket: OwnedFd, node: &Node| -> Result<()> {
@@ -65,7 +69,7 @@ fn between_processes(job: &Job, node: &Node) -> Result<Sample> {
     server.finish(sample)
 }
 
-fn calls(job: &Job, gauge: &Gauge, remote: &Remote<Meter>) -> Result<Sample> {
+pub(super) fn calls(job: &Job, gauge: &Gauge, remote: &Remote<Meter>) -> Result<Sample> {
     let size = job.workload.size();
     let mut out = message::blank(size);
     gauge.round_trips(|number| {

@@ -24,9 +24,10 @@ use crate::workload::Workload;
 type Sleep = fn(Duration) -> BoxFuture<'static, ()>;
 
 pub(super) fn tokio_client(job: &Job) -> Result<Sample> {
-    on_tokio(async {
+    let measured = on_tokio(async {
         client(job, mage_adapter_tokio::Adapter::current()?, |time| Box::pin(tokio::time::sleep(time))).await
-    })
+    })?;
+    finish(measured)
 }
 
 pub(super) fn tokio_server(job: &Job, socket: OwnedFd) -> Result<()> {
@@ -38,7 +39,8 @@ fn on_tokio<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
 }
 
 pub(super) fn smol_client(job: &Job) -> Result<Sample> {
-    on_smol(async |adapter| client(job, adapter, |time| Box::pin(smol::Timer::after(time).map(|_instant| ()))).await)
+    let sleep = |time| -> BoxFuture<'static, ()> { Box::pin(smol::Timer::after(time).map(|_instant| ())) };
+    finish(on_smol(async |adapter| client(job, adapter, sleep).await)?)
 }
 
 pub(super) fn smol_server(job: &Job, socket: OwnedFd) -> Result<()> {
@@ -49,6 +51,16 @@ fn on_smol<T>(work: impl AsyncFnOnce(mage_adapter_smol::Adapter) -> Result<T>) -
     let executor = Arc::new(smol::Executor::new());
     let adapter = mage_adapter_smol::Adapter::new(&executor);
     smol::block_on(executor.run(work(adapter)))
+}
+
+/// What was measured, and the server, which ends when the client's executor has.
+type Measured = (Sample, Option<Server>);
+
+fn finish((sample, server): Measured) -> Result<Sample> {
+    match server {
+        Some(server) => server.finish(sample),
+        None => Ok(sample),
+    }
 }
 
 async fn server(job: &Job, socket: OwnedFd, adapter: impl Adapter + Clone) -> Result<()> {
@@ -73,10 +85,10 @@ async fn serve(mut receiver: Receiver<Meter>, mut service: Service) {
     }
 }
 
-async fn client(job: &Job, adapter: impl Adapter, sleep: Sleep) -> Result<Sample> {
+async fn client(job: &Job, adapter: impl Adapter, sleep: Sleep) -> Result<Measured> {
     let node = Node::new(adapter)?;
     if job.workload == Workload::TasksCall {
-        return between_tasks(job, &node).await;
+        return Ok((between_tasks(job, &node).await?, None));
     }
     let (server, remotes) = start(job, &node)?;
     let gauge = job.gauge(&[&server])?;
@@ -94,8 +106,7 @@ async fn client(job: &Job, adapter: impl Adapter, sleep: Sleep) -> Result<Sample
         Workload::Idle => gauge.idle_async(async |second| sleep(second).await).await?,
         _ => pushes(job, &gauge, &remotes).await?,
     };
-    drop(remotes);
-    server.finish(sample)
+    Ok((sample, Some(server)))
 }
 
 async fn calls(job: &Job, gauge: &Gauge, remote: &Remote<Meter>) -> Result<Sample> {

@@ -1,6 +1,7 @@
 //! This library, through the generated API, on each adapter: as its documentation says, with the default limits.
 
 mod blocking;
+mod couriers;
 mod executor;
 mod service;
 
@@ -15,8 +16,8 @@ use super::{Family, Implementation, raw_pipes};
 use crate::message;
 use crate::process::{Job, Server};
 use crate::workload::Workload::{
-    self, BulkCopied, Call64, Call64K, Idle, Links1, Links4, Links16, Links64, OneWay1K, OneWay1M, OneWay64, OneWay64K,
-    Pass1, Pass32, Pipes10K, TasksCall, ThreadsCall, ThreadsOneWay,
+    self, BulkCopied, Call64, Call64K, Idle, Links1, Links4, Links16, Links64, Moved, OneWay1K, OneWay1M, OneWay64,
+    OneWay64K, Pass1, Pass32, Pipes10K, TasksCall, ThreadsCall, ThreadsOneWay,
 };
 
 mage::include_magen!("meter");
@@ -46,6 +47,7 @@ pub(super) const ALL: &[Implementation] = &[
             Links16,
             Links64,
             Idle,
+            Moved,
             ThreadsCall,
             ThreadsOneWay,
         ],
