@@ -8,6 +8,7 @@ mod implementations;
 mod serving;
 mod streams;
 mod values;
+mod wire;
 
 use std::future::Future;
 use std::pin::pin;
