@@ -101,10 +101,10 @@ fn declare_method(scope: &Scope<'_>, method: &Method, way: Way) -> TokenStream {
 fn serve(scope: &Scope<'_>, item: &Interface, way: Way) -> TokenStream {
     let taken = item.methods.iter().flat_map(|method| method.params.iter().map(|param| param.name.rust.as_str()));
     let served = ident(&name::fresh("served", taken.clone()));
-    let handler = ident(&name::fresh("H", scope.type_names()));
+    let handler = &scope.parameter;
     let marker = ident(&item.name.rust);
     let (request, name) = (companion(item, Companion::Request), companion(item, way.companion()));
-    let arms = item.methods.iter().map(|method| arm(method, &request, &handler, &served, way));
+    let arms = item.methods.iter().map(|method| arm(method, &request, handler, &served, way));
     let body = quote!(match request { #(#arms)* });
     let (lib, function) = match way {
         Way::Shared => (quote!(Serve), quote!(async fn serve(#served: &#handler, request: #request))),

@@ -99,9 +99,12 @@ fn values_are_plain(values: &[Field]) -> bool {
 pub(super) fn generate(scope: &Scope<'_>, item: &Interface, index: usize) -> TokenStream {
     let docs = docs(&item.docs, &format!("The interface `{}`.", item.full_name));
     let marker = ident(&item.name.rust);
-    let constants = scope.model.file(scope.file).items.iter().filter_map(|other| match other {
-        Item::Const(constant) if constant.owner == Some(index) => Some(self::constant(scope, constant)),
-        Item::Const(_) | Item::Interface(_) | Item::Struct(_) | Item::Enum(_) | Item::Union(_) => None,
+    // What is nested in an interface follows it.
+    let after = scope.model.file(scope.file).items.iter().skip(index + 1);
+    let nested = after.take_while(|other| other.owner() == Some(index));
+    let constants = nested.filter_map(|other| match other {
+        Item::Const(constant) => Some(self::constant(scope, constant)),
+        Item::Interface(_) | Item::Struct(_) | Item::Enum(_) | Item::Union(_) => None,
     });
     let constants: Vec<_> = constants.collect();
     let constants = if constants.is_empty() { quote!() } else { quote!(impl #marker { #(#constants)* }) };

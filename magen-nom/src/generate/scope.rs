@@ -117,11 +117,14 @@ pub(super) struct Scope<'a> {
     pub(super) model: &'a Model,
     tree: &'a Tree,
     pub(super) file: FileId,
+    /// A name for a type parameter that no type of the module has.
+    pub(super) parameter: Ident,
 }
 
 impl<'a> Scope<'a> {
     pub(super) fn new(model: &'a Model, tree: &'a Tree, file: FileId) -> Self {
-        Self { model, tree, file }
+        let types = model.file(file).items.iter().map(|item| item.name().rust.as_str());
+        Self { model, tree, file, parameter: ident(&name::fresh("H", types)) }
     }
 
     /// The path of an item's type.
@@ -129,11 +132,6 @@ impl<'a> Scope<'a> {
         let module = self.tree.path(self.file, item.file);
         let name = ident(&self.model.item(item).name().rust);
         quote!(#module #name)
-    }
-
-    /// The names of the types in this module, for what is generated to avoid.
-    pub(super) fn type_names(&self) -> impl Iterator<Item = &'a str> + Clone {
-        self.model.file(self.file).items.iter().map(|item| item.name().rust.as_str())
     }
 
     /// The Rust type of a value that one owns.
