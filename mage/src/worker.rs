@@ -338,7 +338,7 @@ impl WorkerCommand {
         self
     }
 
-    /// Whether dropping the [`Worker`] kills the process [no].
+    /// Whether dropping the [`Worker`] kills the process (default: no).
     #[must_use]
     pub fn kill_on_drop(mut self, kill: bool) -> Self {
         self.kill_on_drop = kill;

@@ -6,7 +6,7 @@
 //! ```
 //!
 //! What must hold: every call that was sent is answered, fails with the pipe, or is cancelled by dropping its [`Reply`];
-//! an answer never meets a full pipe, it waits in the [outbox](outbox) of its side.
+//! an answer never meets a full pipe, it waits in the outbox of its side.
 
 mod caller;
 pub(crate) mod head;

@@ -324,7 +324,8 @@ fn two_moved_ports_share_a_name_or_a_writer() {
 #[test]
 fn a_moved_port_brings_impossible_credit() {
     let full = (1 << 20, 1024);
-    let cases: [((u32, u32), [(i64, i32); 3], &str); 5] = [
+    type Case = ((u32, u32), [(i64, i32); 3], &'static str);
+    let cases: [Case; 5] = [
         ((0, 0), [(0, 0); 3], "the window is empty"),
         ((u32::MAX, 5), [(0, 0); 3], "the window exceeds the limit"),
         ((1 << 20, 1024), [(9 << 20, 0), full, (0, 0)], "exceeds eight windows"),

@@ -5,7 +5,7 @@ use mage::{Bytes, PendingReceiver, PendingRemote, Receiver};
 use super::{MeterSync, Spot, SpotRequest};
 use crate::message::{self, Tally};
 
-/// Serves [`Meter`].
+/// Serves `Meter`.
 #[derive(Debug)]
 pub(super) struct Service {
     size: usize,
