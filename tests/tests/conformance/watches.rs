@@ -34,7 +34,8 @@ fn watched(rig: &impl Rig) -> Watched {
 fn watch_draining(rig: &impl Rig, near: &Arc<OwnedFd>, report: Sender<(Ready, usize)>) -> Watch {
     let socket = Arc::clone(near);
     watch(rig, near, move |ready| {
-        let read = read_some(&socket, 64).unwrap_or(0);
+        // What is read without having been told of would be told of later, when it is gone.
+        let read = if ready.readable { read_some(&socket, 64).unwrap_or(0) } else { 0 };
         report.send((ready, read)).unwrap();
         Drained::Yes
     })
