@@ -21,6 +21,8 @@ use crate::wire::{Reader, Writer};
 pub const PROTOCOL_VERSION: u16 = 1;
 /// The first bytes of a Greet: "mage" and a byte that no text has.
 const MAGIC: u64 = 0x0100_00ff_6567_616d;
+/// A flag of Greet: the link is isolated, and a name follows.
+const ISOLATED: u32 = 1;
 const SHORT: &str = "the body is too short";
 
 /// A frame from node to node. Handles (of Welcome, Refer and Meet) travel beside it.
@@ -47,6 +49,19 @@ pub(crate) struct Greet {
     pub(crate) max_frame: u32,
     /// The most ports that the sender of this keeps for the link.
     pub(crate) max_ports: u32,
+    /// The most ports that it takes in one message.
+    pub(crate) cargo: u16,
+    /// The most handles that it takes with one frame.
+    pub(crate) handles: u16,
+    /// What it calls itself on this link, if it means an isolated one.
+    pub(crate) isolated: Option<NodeName>,
+}
+
+/// The most that a node takes in one message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Takes {
+    pub(crate) cargo: u16,
+    pub(crate) handles: u16,
 }
 
 /// What an invitee learns. A handle travels with it where the inviter is not the broker: the link to the broker.
@@ -66,12 +81,25 @@ impl Greet {
             most_version: PROTOCOL_VERSION,
             max_frame: limits.max_frame,
             max_ports: limits.ports_per_link,
+            cargo: limits.cargo,
+            handles: limits.handles,
+            isolated: None,
         }
+    }
+
+    /// What the sender of this takes in one message.
+    pub(crate) fn takes(&self) -> Takes {
+        let most = u16::try_from(self.max_ports).unwrap_or(u16::MAX);
+        Takes { cargo: self.cargo.min(most), handles: self.handles }
     }
 
     fn write(self, out: &mut Writer<'_>) {
         out.u64(MAGIC).u16(self.least_version).u16(self.most_version);
-        out.u32(self.max_frame).u32(self.max_ports).u64(0);
+        out.u32(self.max_frame).u32(self.max_ports).u16(self.cargo).u16(self.handles);
+        out.u32(if self.isolated.is_some() { ISOLATED } else { 0 });
+        if let Some(name) = self.isolated {
+            out.u128(name.bits());
+        }
     }
 
     fn read(input: &mut Reader<'_>) -> Result<Self, Violation> {
@@ -80,17 +108,16 @@ impl Greet {
         if input.u64().ok_or(short)? != MAGIC {
             return Err(malformed("this is not Mage"));
         }
-        let greet = Self {
-            least_version: input.u16().ok_or(short)?,
-            most_version: input.u16().ok_or(short)?,
-            max_frame: input.u32().ok_or(short)?,
-            max_ports: input.u32().ok_or(short)?,
-        };
-        // Later versions may say more here; what this version needs comes first.
-        let (least, most) = (greet.least_version, greet.most_version);
+        let (least, most) = (input.u16().ok_or(short)?, input.u16().ok_or(short)?);
         if least > PROTOCOL_VERSION || most < PROTOCOL_VERSION {
             return Err(Violation::Version { least, most, ours: PROTOCOL_VERSION });
         }
+        let (max_frame, max_ports) = (input.u32().ok_or(short)?, input.u32().ok_or(short)?);
+        let (cargo, handles, flags) = (input.u16().ok_or(short)?, input.u16().ok_or(short)?, input.u32().ok_or(short)?);
+        let isolated = if flags & ISOLATED == 0 { None } else { Some(read_node(FrameKind::Greet, input)?) };
+        // Later versions may say more behind this; what this version needs comes first.
+        let (least_version, most_version) = (least, most);
+        let greet = Self { least_version, most_version, max_frame, max_ports, cargo, handles, isolated };
         if greet.max_frame < MIN_MAX_FRAME {
             return Err(malformed("max_frame is below 32 KiB"));
         }

@@ -182,11 +182,7 @@ impl<N: Naming> Teller<'_, N> {
     fn control(&mut self, control: &Control, handles: u16) -> String {
         let kind = control.frame_kind();
         let mut parts = match control {
-            Control::Greet(Greet { least_version, most_version, max_frame, max_ports }) => Vec::from([
-                format!("versions {least_version} to {most_version}"),
-                format!("frames of {max_frame} bytes"),
-                format!("{max_ports} ports"),
-            ]),
+            Control::Greet(greet) => self.greet(greet),
             Control::Welcome(Welcome { you, me, broker, pipes }) => {
                 let mut parts = Vec::from([
                     format!("you {}", self.naming.node(*you)),
@@ -206,6 +202,20 @@ impl<N: Naming> Teller<'_, N> {
         };
         parts.extend(count(handles));
         if parts.is_empty() { format!("{kind}") } else { format!("{kind}{{{}}}", parts.join(", ")) }
+    }
+}
+
+impl<N: Naming> Teller<'_, N> {
+    fn greet(&mut self, greet: &Greet) -> Vec<String> {
+        let Greet { least_version, most_version, max_frame, max_ports, cargo, handles, isolated } = greet;
+        let mut parts = Vec::from([
+            format!("versions {least_version} to {most_version}"),
+            format!("frames of {max_frame} bytes"),
+            format!("{max_ports} ports"),
+            format!("{cargo} ports and {handles} handles in a message"),
+        ]);
+        parts.extend(isolated.map(|name| format!("isolated as {}", self.naming.node(name))));
+        parts
     }
 }
 

@@ -101,6 +101,7 @@ fn control_frames() -> Vec<Vec<u8>> {
     let (x, y, z) = (node(b'X'), node(b'Y'), node(b'Z'));
     let controls = [
         (Control::Greet(Greet::new(&Limits::default())), 0),
+        (Control::Greet(Greet { isolated: Some(x), ..Greet::new(&Limits::default()) }), 0),
         (Control::Welcome(Welcome { you: y, me: x, broker: x, pipes: vec![moved()] }), 0),
         (Control::Welcome(Welcome { you: y, me: x, broker: z, pipes: Vec::new() }), 1),
         (Control::Refer { id: 1 }, 1),

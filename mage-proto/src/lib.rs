@@ -119,7 +119,7 @@ pub use link::LinkId;
 pub use message::{Message, Port, PortId};
 pub use name::{Address, NameSource, NodeName, PortName};
 pub use node::inspect;
-pub use node::{AcceptError, Census, InviteError, MergeError, Node, SendError, SendErrorKind, SocketPairError};
+pub use node::{AcceptError, Census, InviteError, MergeError, Node, SendError, SendErrorKind, SocketPairError, Source};
 pub use outbox::Transmit;
 pub use output::{Discard, JoinError, Output};
 pub use payload::Payload;

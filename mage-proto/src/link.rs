@@ -14,6 +14,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
 
+use crate::control::Takes;
 use crate::limits::MIN_MAX_FRAME;
 use crate::message::PortId;
 use crate::name::NodeName;
@@ -47,14 +48,28 @@ pub(crate) struct Link<H> {
     pub(crate) serial: u32,
     pub(crate) state: LinkState<H>,
     pub(crate) outbox: Outbox<H>,
-    /// Ports that this link put here and that still exist.
+    /// What the two nodes are called on this link, if it is an isolated one.
+    pub(crate) isolated: Option<Box<Aliases>>,
+    /// What the other side takes in one message, as far as it said.
+    pub(crate) takes: Takes,
+    /// Ports that this link put here and that still exist, and closed ones that its node has to finish.
     pub(crate) ports: u32,
+    /// How many of them there were when stubs were last looked for that may be evicted.
+    pub(crate) swept: u32,
     /// Payload bytes that this link put here and that nobody has taken yet.
     pub(crate) held: u64,
     /// The part of `held` that waits for its sender to be entitled.
     pub(crate) pended: u64,
     /// How often the driver said that handles were lost on the way in, less the frames that turned out to lack some.
     pub(crate) shortages: u32,
+}
+
+/// What the two nodes of an isolated link call themselves on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Aliases {
+    pub(crate) ours: NodeName,
+    /// `None` until the other side has greeted.
+    pub(crate) theirs: Option<NodeName>,
 }
 
 /// How far a connection has come.

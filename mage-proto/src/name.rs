@@ -41,6 +41,9 @@ impl NodeName {
         }
     }
 
+    /// A node that is always lost; see `node/isolated.rs`.
+    pub(crate) const NOWHERE: Self = Self(NonZeroU128::MAX);
+
     /// The 128 bits, never zero.
     #[inline]
     #[must_use]

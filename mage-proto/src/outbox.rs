@@ -9,6 +9,7 @@ use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use bytes::Bytes;
+use core::fmt;
 
 use crate::event::Descriptor;
 use crate::frame::{DATA_HEAD_LEN, DataMarks, data_head_len, write_data_head};
@@ -24,7 +25,7 @@ pub(crate) const COPIED: usize = 8 << 10;
 const KEPT: usize = 2 * BATCH;
 
 /// The frames that wait for one node.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Outbox<H> {
     segments: VecDeque<Segment<H>>,
     /// Whole frames behind all segments: where small messages are written. Empty, it is a buffer to be used again.
@@ -33,7 +34,7 @@ pub(crate) struct Outbox<H> {
     asleep: bool,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 enum Segment<H> {
     /// Whole frames, one after another.
     Frames(Vec<u8>),
@@ -51,6 +52,32 @@ struct Uncut<H> {
     handles: Vec<H>,
     rest: Bytes,
     origin: Option<Origin>,
+}
+
+impl<H: fmt::Debug> fmt::Debug for Outbox<H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { segments, tail, asleep } = self;
+        write!(f, "{segments:?} {} {asleep}", Hex(tail))
+    }
+}
+
+impl<H: fmt::Debug> fmt::Debug for Segment<H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Frames(frames) => write!(f, "{}", Hex(frames)),
+            Self::Attached { frame, handles } => write!(f, "{} {handles:?}", Hex(frame)),
+            Self::Message(message) => write!(f, "{message:?}"),
+        }
+    }
+}
+
+/// Frames print as two digits a byte: a list of numbers could not be read at all.
+struct Hex<'a>(&'a [u8]);
+
+impl fmt::Display for Hex<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
 }
 
 /// The proxy on whose behalf bytes are queued.

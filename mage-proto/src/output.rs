@@ -1,5 +1,6 @@
 //! What a node wants done: everything but bytes, in the order in which it must happen.
 
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::close::CloseReason;
@@ -109,6 +110,15 @@ pub enum Output<H> {
         via: NodeName,
         /// What is wrong.
         error: RouteError,
+    },
+    /// The application has [rejected](crate::Node::reject) a message.
+    Rejected {
+        /// The node that it came from last; `None` if it is lost by now.
+        node: Option<NodeName>,
+        /// Nobody passes messages on between that node and this one, on the message's pipe.
+        direct: bool,
+        /// What is wrong with the message, in the application's words.
+        reason: String,
     },
     /// The broker is gone: existing links and pipes live on, no node will be met any more.
     BrokerLost,

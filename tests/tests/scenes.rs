@@ -9,6 +9,7 @@ mod scenes {
     mod endings;
     mod flows;
     mod hostile;
+    mod isolated;
     mod joining;
     mod losses;
     mod merging;

@@ -95,6 +95,7 @@ impl<H, S: NameSource> Node<H, S> {
                 if let Some(outbound) = outbound {
                     self.emit(name, outbound, EventKind::Close(closing));
                 }
+                self.charge_lingering(id);
                 active.into_unread()
             }
             None => VecDeque::new(),
@@ -121,7 +122,8 @@ impl<H, S: NameSource> Node<H, S> {
         if is_finished(&port) {
             self.retire(port);
         } else {
-            self.ports.insert(port);
+            let id = self.ports.insert(port);
+            self.charge_lingering(id);
         }
     }
 

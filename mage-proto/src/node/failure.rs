@@ -70,6 +70,7 @@ impl<H, S: NameSource> Node<H, S> {
                     port.pending = None;
                 }
                 data.into_iter().for_each(|event| self.drop_pended(event));
+                self.charge_lingering(id);
             }
             State::Dead { .. } => {}
         }

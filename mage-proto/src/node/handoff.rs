@@ -133,8 +133,12 @@ impl<H, S: NameSource> Node<H, S> {
             return self.out_of_place(id, from, FrameKind::Handoff, "a message is not complete");
         }
         port.writer = Writer::handed(next, sure, from);
+        let missed = port.pending.as_ref().is_some_and(|pending| pending.missed(next));
         if self.rerouted_too_often(id, from) {
             return;
+        }
+        if missed {
+            return self.route_error(id, next, RouteError::Poisoned);
         }
         if !self.need_link(next.node, Some(from.node)) {
             return self.fail(id, None, Loss::Node);

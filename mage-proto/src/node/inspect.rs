@@ -1,13 +1,16 @@
 //! What tests see of a node beyond what an application sees: where each port's route runs, what its accounts say, and
 //! whether what a link is charged for is what there is. Nothing here changes anything, and no program needs it.
 
+use alloc::format;
+use alloc::string::String;
 use alloc::vec::Vec;
+use core::fmt;
 
-use super::Node;
+use super::{Node, held_by_application};
 use crate::credit::Account;
 use crate::limits::Window;
 use crate::link::LinkId;
-use crate::message::{Data, PortId};
+use crate::message::{Data, Port as Key, PortId};
 use crate::name::{Address, NameSource, NodeName, PortName};
 use crate::port::{Active, Entry, Holder, Port, State};
 
@@ -150,6 +153,36 @@ impl<H, S: NameSource> Node<H, S> {
             }
         }
         views
+    }
+}
+
+impl<H: fmt::Debug, S> Node<H, S> {
+    /// Everything that this node knows, in words; for searches that must know whether they have been here before. Names
+    /// print as eight digits, payloads as their length.
+    #[must_use]
+    pub fn state_text(&self) -> String {
+        let Self { name, names: _, limits: _, role, ports, links, link_serial: _, nodes, lost, work, outputs, leave } =
+            self;
+        let mut text = format!("{name:?} {role:?} {leave:?} {:?} {work:?} {outputs:?}", lost.order);
+        for (id, entry) in ports.iter() {
+            text.push_str(&format!("\n{id:?} {entry:?}"));
+        }
+        for (index, link) in links {
+            text.push_str(&format!("\n{index} {link:?}"));
+        }
+        let mut nodes: Vec<_> = nodes.iter().collect();
+        nodes.sort_unstable_by_key(|(name, _)| **name);
+        for (name, reach) in nodes {
+            text.push_str(&format!("\n{name:?} {reach:?}"));
+        }
+        text
+    }
+
+    /// Another key to a port that the application holds, for a copy of a node: the original's key cannot be copied. With
+    /// two keys to one port of one node all promises are off.
+    #[must_use]
+    pub fn duplicate_key(&self, port: PortId) -> Option<Key> {
+        held_by_application(&self.ports, port).then_some(Key(port))
     }
 }
 

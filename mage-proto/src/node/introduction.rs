@@ -133,7 +133,7 @@ impl<H, S: NameSource> Node<H, S> {
         if target == self.name || target == seeker {
             return Err(Refusal::Malformed("a node seeks itself or its broker"));
         }
-        let known = self.nodes.contains_key(&target);
+        let known = self.nodes.contains_key(&target) && !self.is_isolated(target);
         let most = usize::from(self.limits.seeks_per_member);
         let Role::Broker(broker) = &self.role else { return Err(NOT_BROKER) };
         let both = pair(seeker, target);

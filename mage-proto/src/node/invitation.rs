@@ -18,9 +18,9 @@ use super::receive::Refusal;
 use super::role::{Member, Role};
 use super::{Node, Reach};
 use crate::close::Loss;
-use crate::control::{Control, Greet, Welcome};
+use crate::control::{Control, Greet, Takes, Welcome};
 use crate::frame::{FrameKind, write_control};
-use crate::link::{Admission, Inviting, Link, LinkId, LinkState};
+use crate::link::{Admission, Aliases, Inviting, Link, LinkId, LinkState};
 use crate::message::{Port as Key, PortId};
 use crate::name::{NameSource, NodeName, node_name};
 use crate::outbox::Outbox;
@@ -68,12 +68,8 @@ impl<H, S: NameSource> Node<H, S> {
     ///
     /// Why not, and the handle.
     pub fn invite(&mut self, handle: H, pipes: u16) -> Result<(LinkId, Vec<Key>), (InviteError, H)> {
-        if self.is_leaving() {
-            return Err((InviteError::ShutDown, handle));
-        }
-        let most = self.limits.cargo;
-        if pipes > most {
-            return Err((InviteError::TooManyPipes { pipes, most }, handle));
+        if let Err(error) = self.may_invite(pipes) {
+            return Err((error, handle));
         }
         if let Role::Undecided = self.role {
             self.role = Role::Broker(Default::default());
@@ -83,16 +79,27 @@ impl<H, S: NameSource> Node<H, S> {
             Role::Member(Member { broker: None, .. }) => return Err((InviteError::BrokerLost, handle)),
             Role::Undecided | Role::Joining | Role::Member(_) => Admission::Waiting,
         };
-        let window = self.limits.window;
-        let (keys, pipes) = (0..pipes)
-            .map(|_| self.create_pair(window, Holder::Application, Holder::Cargo))
-            .map(|(ours, theirs)| (Key(ours), theirs))
-            .unzip();
+        let (keys, pipes) = self.initial_pipes(pipes);
         let inviting = Inviting { pipes, max_frame: None, admission };
         let link = self.open_link(LinkState::Inviting(Box::new(inviting)), handle);
         self.refer_waiting();
         self.run();
         Ok((link, keys))
+    }
+
+    pub(super) fn may_invite(&self, pipes: u16) -> Result<(), InviteError> {
+        let most = self.limits.cargo;
+        if self.is_leaving() {
+            return Err(InviteError::ShutDown);
+        }
+        if pipes > most { Err(InviteError::TooManyPipes { pipes, most }) } else { Ok(()) }
+    }
+
+    /// Makes the pipes of an invitation: this side's ends, and those that wait for the invitee.
+    pub(super) fn initial_pipes(&mut self, pipes: u16) -> (Vec<Key>, Vec<PortId>) {
+        let window = self.limits.window;
+        let pairs = (0..pipes).map(|_| self.create_pair(window, Holder::Application, Holder::Cargo));
+        pairs.map(|(ours, theirs)| (Key(ours), theirs)).unzip()
     }
 
     /// Accepts the invitation of whoever holds the other end of `handle`. [`Output::Accepted`] follows, after one
@@ -123,12 +130,33 @@ impl<H, S: NameSource> Node<H, S> {
 
     /// Begins a connection: the driver gets the socket, the other side a Greet.
     pub(super) fn open_link(&mut self, state: LinkState<H>, handle: H) -> LinkId {
+        self.open_link_with(state, handle, Greet::new(&self.limits), None)
+    }
+
+    pub(super) fn open_link_with(
+        &mut self,
+        state: LinkState<H>,
+        handle: H,
+        greet: Greet,
+        isolated: Option<Box<Aliases>>,
+    ) -> LinkId {
         self.link_serial = self.link_serial.wrapping_add(1);
         let serial = self.link_serial;
         let mut outbox = Outbox::new();
-        write_control(outbox.frames(64), &Control::Greet(Greet::new(&self.limits)), 0);
+        write_control(outbox.frames(64), &Control::Greet(greet), 0);
         let woken = outbox.wakes();
-        let index = self.links.insert(Link { serial, state, outbox, ports: 0, held: 0, pended: 0, shortages: 0 });
+        let index = self.links.insert(Link {
+            serial,
+            state,
+            outbox,
+            isolated,
+            takes: Takes { cargo: u16::MAX, handles: u16::MAX },
+            ports: 0,
+            swept: 0,
+            held: 0,
+            pended: 0,
+            shortages: 0,
+        });
         let link = LinkId { index: u32::try_from(index).unwrap_or(u32::MAX), serial };
         self.output(Output::OpenLink { link, handle });
         if woken {
@@ -140,7 +168,9 @@ impl<H, S: NameSource> Node<H, S> {
     /// The first frame of the other side.
     pub(super) fn handle_greet(&mut self, id: LinkId, greet: Greet) -> Result<(), Refusal> {
         let max_frame = greet.max_frame;
+        self.greet_isolated(id, greet.isolated)?;
         let Some(link) = self.link_mut(id) else { return Ok(()) };
+        link.takes = greet.takes();
         match &mut link.state {
             LinkState::Inviting(inviting) if inviting.max_frame.is_none() => {
                 inviting.max_frame = Some(max_frame);
@@ -191,8 +221,8 @@ impl<H, S: NameSource> Node<H, S> {
         let sought = self.link_up(id, you, max_frame);
         let me = self.name;
         self.transmit_cargo(you, pipes, |node, pipes| {
-            let welcome = Control::Welcome(Welcome { you, me, broker, pipes });
-            node.send_control(you, &welcome, handle);
+            let welcome = node.outward_welcome(you, Welcome { you, me, broker, pipes });
+            node.send_control(you, &Control::Welcome(welcome), handle);
         });
         self.append_outbox(id, sought);
         self.output(Output::Invited { link: id, node: you });
@@ -207,6 +237,7 @@ impl<H, S: NameSource> Node<H, S> {
     ) -> Result<(), Refusal> {
         let Some(link) = self.link(id) else { return Ok(()) };
         match link.state {
+            LinkState::Greeted { max_frame } if link.isolated.is_some() => self.join_isolated(id, welcome, max_frame),
             LinkState::Greeted { max_frame } => {
                 let Welcome { you, me, broker, .. } = &welcome;
                 if you == me || you == broker {
@@ -246,13 +277,7 @@ impl<H, S: NameSource> Node<H, S> {
             self.nodes.insert(broker, Reach::Sought { outbox: Outbox::new(), named_by: None });
             self.open_link(LinkState::ToBroker { broker, max_frame: None }, handle);
         }
-        for (index, descriptor) in pipes.into_iter().enumerate() {
-            let port = self.accept_port(descriptor, me, id);
-            self.set_holder(port, Holder::Application);
-            let index = u16::try_from(index).unwrap_or(u16::MAX);
-            self.output(Output::InitialPort { link: id, index, port: Key(port) });
-        }
-        self.output(Output::Accepted { link: id });
+        self.accept_initial(id, me, pipes);
         if me == broker {
             self.broker_ready();
         }
@@ -313,13 +338,15 @@ impl<H, S: NameSource> Node<H, S> {
         if self.link(id).is_none() {
             return;
         }
-        let Some(Link { state, outbox, .. }) = self.links.try_remove(id.index()) else { return };
+        let Some(Link { state, outbox, isolated, .. }) = self.links.try_remove(id.index()) else { return };
         self.output(Output::Discard(Discard::Handles(outbox.into_handles())));
         self.output(Output::CloseLink { link: id });
         match state {
             LinkState::Inviting(inviting) => self.invitation_failed(id, *inviting, reason),
             LinkState::Accepting | LinkState::Greeted { .. } => {
-                self.role = Role::Undecided;
+                if isolated.is_none() {
+                    self.role = Role::Undecided;
+                }
                 self.output(Output::AcceptFailed { link: id, reason });
             }
             LinkState::ToBroker { broker, .. } => {

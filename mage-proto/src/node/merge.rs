@@ -48,6 +48,9 @@ pub enum MergeError {
     /// The pipes were created with different windows.
     #[error("the pipes have different windows")]
     WindowsDiffer,
+    /// One of the pipes leads over an isolated link, and the other to a third node.
+    #[error("a pipe over an isolated link cannot be merged with one that leads elsewhere")]
+    Isolated,
     /// A key of another node, or none that an application holds.
     #[error("the port is not one that this application holds")]
     BadPort,
@@ -90,6 +93,8 @@ impl<H, S: NameSource> Node<H, S> {
                     self.close_quietly(alloc::vec![a.0, b.0]);
                 } else if self.window_of(a.0) != self.window_of(b.0) {
                     return Err((MergeError::WindowsDiffer, a, b));
+                } else if !(self.may_move(a.0, other.far) && self.may_move(b.0, one.far)) {
+                    return Err((MergeError::Isolated, a, b));
                 } else {
                     self.fuse(&one, &other);
                 }

@@ -22,12 +22,15 @@ mod handoff;
 pub mod inspect;
 mod introduction;
 mod invitation;
+mod isolated;
 mod leave;
+mod linger;
 mod merge;
 mod pipe;
 mod plain;
 mod receive;
 mod referral;
+mod reject;
 mod role;
 mod transmit;
 
@@ -51,6 +54,7 @@ pub use introduction::SocketPairError;
 pub use invitation::{AcceptError, InviteError};
 pub use merge::MergeError;
 pub use pipe::{SendError, SendErrorKind};
+pub use reject::Source;
 
 /// One participant of a network, normally a process: a state machine without I/O.
 ///
@@ -117,7 +121,7 @@ struct Lost {
 
 impl Lost {
     fn contains(&self, node: NodeName) -> bool {
-        !self.order.is_empty() && self.names.contains_key(&node)
+        (!self.order.is_empty() && self.names.contains_key(&node)) || node == NodeName::NOWHERE
     }
 
     fn insert(&mut self, node: NodeName, limits: &Limits) {

@@ -3,13 +3,14 @@
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
-use super::{Node, held_by_application};
+use super::{Node, Reach, held_by_application};
 use crate::close::CloseReason;
+use crate::control::Takes;
 use crate::credit::Credit;
 use crate::event::EventKind;
 use crate::limits::{Limits, Window};
 use crate::message::{Data, Message, Port as Key, PortId};
-use crate::name::{NameSource, PortName, port_name};
+use crate::name::{NameSource, NodeName, PortName, port_name};
 use crate::port::{Active, Entry, Holder, Port, State, Writer};
 
 /// A message that was not sent, and why. Nothing of it is lost.
@@ -40,7 +41,7 @@ pub enum SendErrorKind {
         /// The limit in bytes.
         limit: usize,
     },
-    /// More ports or handles than [`Limits`] allows in one message.
+    /// More ports or handles than [`Limits`] allows in one message, here or at the node that it would go to.
     #[error("{ports} ports and {handles} handles in one message; {most_ports} and {most_handles} are allowed")]
     TooManyAttachments {
         /// Ports in the message.
@@ -55,6 +56,9 @@ pub enum SendErrorKind {
     /// The message carries the port that it is sent from, or that port's peer.
     #[error("a port cannot travel over its own pipe")]
     OwnPipe,
+    /// The message carries a port over an isolated link whose far end is at a third node.
+    #[error("a port whose far end is elsewhere cannot travel over an isolated link")]
+    Isolated,
     /// The key is of another node, or the port is none that an application holds.
     #[error("the port is not one that this application holds")]
     BadPort,
@@ -103,24 +107,24 @@ impl<H, S: NameSource> Node<H, S> {
     ///
     /// Why it was not sent, and the whole message; nothing has changed then.
     pub fn send(&mut self, port: &Key, message: Message<H>) -> Result<(), SendError<H>> {
-        let (size, attached) = (message.payload.len(), message.handles.len());
+        let size = message.payload.len();
         if message.cargo.is_empty()
+            && message.handles.is_empty()
             && size <= usize::try_from(self.limits.max_message).unwrap_or(usize::MAX)
-            && attached <= usize::from(self.limits.handles)
             && let Some(Port { name, state: State::Active(active), .. }) = self.ports.get_mut(port.0)
             && let Some(outbound) = active.outbound
             && active.credit.may_send()
         {
-            let cost = u32::try_from(Limits::cost(size, attached)).unwrap_or(u32::MAX);
+            let cost = u32::try_from(Limits::cost(size, 0)).unwrap_or(u32::MAX);
             let (name, starved) = (*name, active.credit.charge(cost));
             self.send_plain(name, outbound, message, cost, starved);
             return Ok(());
         }
-        self.send_cargo(port, message)
+        self.send_attached(port, message)
     }
 
-    /// Sends a message with cargo, or says why a message may not be sent.
-    fn send_cargo(&mut self, port: &Key, message: Message<H>) -> Result<(), SendError<H>> {
+    /// Sends a message with cargo or handles, or says why a message may not be sent.
+    fn send_attached(&mut self, port: &Key, message: Message<H>) -> Result<(), SendError<H>> {
         let cost = match self.sendable(port.0, &message) {
             Ok(cost) => cost,
             Err(kind) => return Err(SendError { kind, message }),
@@ -159,7 +163,7 @@ impl<H, S: NameSource> Node<H, S> {
             return Err(SendErrorKind::TooLarge { size, limit });
         }
         let (ports, handles) = (message.cargo.len(), message.handles.len());
-        let (most_ports, most_handles) = (self.limits.cargo, self.limits.handles);
+        let Takes { cargo: most_ports, handles: most_handles } = self.taken_by(outbound.node);
         if ports > usize::from(most_ports) || handles > usize::from(most_handles) {
             return Err(SendErrorKind::TooManyAttachments { ports, handles, most_ports, most_handles });
         }
@@ -172,11 +176,26 @@ impl<H, S: NameSource> Node<H, S> {
             if key.0 == id || is_peer {
                 return Err(SendErrorKind::OwnPipe);
             }
+            if !self.may_move(key.0, outbound) {
+                return Err(SendErrorKind::Isolated);
+            }
         }
         if !active.credit.may_send() {
             return Err(SendErrorKind::Full);
         }
         Ok(u32::try_from(Limits::cost(size, ports.saturating_add(handles))).unwrap_or(u32::MAX))
+    }
+
+    /// The most that may go to `node` in one message.
+    #[inline]
+    pub(super) fn taken_by(&self, node: NodeName) -> Takes {
+        let Limits { cargo, handles, .. } = self.limits;
+        let theirs = match self.nodes.get(&node) {
+            Some(Reach::Linked(link)) => self.link(*link).map(|link| link.takes),
+            Some(Reach::Sought { .. }) | None => None,
+        };
+        let theirs = theirs.unwrap_or(Takes { cargo, handles });
+        Takes { cargo: cargo.min(theirs.cargo), handles: handles.min(theirs.handles) }
     }
 
     /// Takes the next message of `port`; `Ok(None)` when there is none yet.

@@ -74,7 +74,7 @@ impl<H, S: NameSource> Node<H, S> {
             let Some(head) = Head::read(input, &self.limits)? else { break };
             let Some(frame) = input.get(..head.len()) else { break };
             let announced = usize::from(head.handles);
-            let body = head.body(frame, &self.limits)?;
+            let body = self.inward(link, head.body(frame, &self.limits)?);
             if handles.len() < announced {
                 self.take_shortage(link, head.handles, handles)?;
                 self.handle_short(link, body, input, head.len())?;

@@ -58,6 +58,9 @@ impl<H, S: NameSource> Node<H, S> {
     /// The member at the other end of a link, this node being the broker.
     pub(super) fn member_of(&self, link: LinkId) -> Result<NodeName, Refusal> {
         match &self.role {
+            Role::Broker(_) if self.link(link).is_some_and(|link| link.isolated.is_some()) => {
+                Err(Refusal::OutOfPlace("an isolated node is no member"))
+            }
             Role::Broker(_) => self.node_of(link).ok_or(Refusal::OutOfPlace("the two nodes have not met yet")),
             Role::Undecided | Role::Joining | Role::Member(_) => Err(NOT_BROKER),
         }

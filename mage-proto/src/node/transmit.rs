@@ -12,7 +12,7 @@
 use alloc::vec::Vec;
 
 use super::{Node, Reach};
-use crate::close::CloseReason;
+use crate::close::{CloseReason, Loss};
 use crate::credit::Credit;
 use crate::event::{Closing, Descriptor, Event, EventKind};
 use crate::frame::{DataMarks, FrameKind, write_event};
@@ -39,7 +39,7 @@ impl<H, S: NameSource> Node<H, S> {
         }
         let (dest, from) = (event.dest.port, event.from.port);
         match event.kind {
-            EventKind::Data(data) if data.cargo.is_empty() => self.queue_data(node, dest, from, data, Vec::new()),
+            EventKind::Data(data) if data.attachments() == 0 => self.queue_data(node, dest, from, data, Vec::new()),
             kind @ EventKind::Data(_) => self.transmit_all(node, alloc::vec![Leaving { dest, from, kind }]),
             kind @ (EventKind::Close(_)
             | EventKind::Handoff { .. }
@@ -58,7 +58,8 @@ impl<H, S: NameSource> Node<H, S> {
         carry: impl FnOnce(&mut Self, Vec<Descriptor>),
     ) {
         let mut followers = Vec::new();
-        let descriptors = cargo.into_iter().map(|id| self.convert(id, node, &mut followers)).collect();
+        let mut descriptors: Vec<_> = cargo.into_iter().map(|id| self.convert(id, node, &mut followers)).collect();
+        self.outward_cargo(node, &mut descriptors);
         carry(self, descriptors);
         followers.reverse();
         self.transmit_all(node, followers);
@@ -69,9 +70,18 @@ impl<H, S: NameSource> Node<H, S> {
         let mut followers = Vec::new();
         while let Some(Leaving { dest, from, kind }) = leaving.pop() {
             match kind {
+                EventKind::Data(data) if !self.fits(node, &data) => {
+                    self.discard(data);
+                    for later in leaving.extract_if(.., |later| later.from == from) {
+                        self.drop_event(later.kind);
+                    }
+                    self.break_off(node, dest, from);
+                }
                 EventKind::Data(mut data) => {
                     let cargo = core::mem::take(&mut data.cargo);
-                    let descriptors = cargo.into_iter().map(|id| self.convert(id, node, &mut followers)).collect();
+                    let mut descriptors: Vec<_> =
+                        cargo.into_iter().map(|id| self.convert(id, node, &mut followers)).collect();
+                    self.outward_cargo(node, &mut descriptors);
                     self.queue_data(node, dest, from, data, descriptors);
                     leaving.extend(followers.drain(..).rev());
                 }
@@ -82,6 +92,25 @@ impl<H, S: NameSource> Node<H, S> {
                 | EventKind::Gone { .. }
                 | EventKind::Credit(_)) => self.queue_event(node, dest, from, &kind),
             }
+        }
+    }
+
+    /// Whether `node` takes a message with so many ports and handles. (Whoever sends one here is refused; one that is
+    /// passed on comes too late for that.)
+    fn fits(&self, node: NodeName, data: &Data<H>) -> bool {
+        if data.attachments() == 0 {
+            return true;
+        }
+        let takes = self.taken_by(node);
+        data.cargo.len() <= usize::from(takes.cargo) && data.handles.len() <= usize::from(takes.handles)
+    }
+
+    /// Ends a stream in which something is missing.
+    fn break_off(&mut self, node: NodeName, dest: PortName, from: PortName) {
+        match self.ports.find(from) {
+            Some(id) => self.fail(id, None, Loss::Limit),
+            // What a port without route left behind has no port any more.
+            None => self.queue_event(node, dest, from, &EventKind::Gone { reply: false }),
         }
     }
 
@@ -139,7 +168,10 @@ impl<H, S: NameSource> Node<H, S> {
     }
 
     fn queue_event(&mut self, node: NodeName, dest: PortName, from: PortName, kind: &EventKind<H>) {
-        self.with_outbox(node, |outbox| write_event(outbox.frames(128), dest, from, kind));
+        match self.outward(node, kind) {
+            None => self.with_outbox(node, |outbox| write_event(outbox.frames(128), dest, from, kind)),
+            Some(kind) => self.with_outbox(node, |outbox| write_event(outbox.frames(128), dest, from, &kind)),
+        }
     }
 
     fn queue_data(&mut self, node: NodeName, dest: PortName, from: PortName, data: Data<H>, cargo: Vec<Descriptor>) {

@@ -42,7 +42,7 @@ pub(crate) struct Port<H> {
     pub(crate) state: State<H>,
     /// Events from those not yet entitled.
     pub(crate) pending: Option<Box<Pending<H>>>,
-    /// The link that put the port here, which is charged for it.
+    /// The link that put the port here, or whose node a stub waits for: it is charged for it.
     pub(crate) owner: Option<LinkId>,
     /// Changes of neighbour since the last message, close or credit.
     pub(crate) reroutes: u16,

@@ -16,6 +16,8 @@ use crate::name::{Address, NodeName};
 #[derive(Debug, Clone)]
 pub(crate) struct Pending<H> {
     senders: Vec<Sender<H>>,
+    /// Nodes of which more senders came than are listened to; each of those others counts as poisoned.
+    crowded: Vec<NodeName>,
 }
 
 #[derive(Debug, Clone)]
@@ -52,7 +54,7 @@ pub(crate) enum Next<H> {
 
 impl<H> Pending<H> {
     pub(crate) fn new() -> Self {
-        Self { senders: Vec::new() }
+        Self { senders: Vec::new(), crowded: Vec::new() }
     }
 
     /// Keeps an event of a sender that is not the writer. `local`: the sender is a port of this node, which is honest.
@@ -67,6 +69,9 @@ impl<H> Pending<H> {
         let place = match self.senders.iter().position(|sender| sender.address == from) {
             Some(place) => place,
             None if !local && self.of_node(from.node) >= usize::from(limits.pended_senders) => {
+                if !self.crowded.contains(&from.node) {
+                    self.crowded.push(from.node);
+                }
                 return Pended::Poisoned(VecDeque::from([kind]));
             }
             None => {
@@ -158,6 +163,20 @@ impl<H> Pending<H> {
         next
     }
 
+    /// Whether something of `sender` may have been dropped because too many of its node came before it.
+    pub(crate) fn missed(&self, sender: Address) -> bool {
+        self.crowded.contains(&sender.node) && self.senders.iter().all(|known| known.address != sender)
+    }
+
+    /// Whether a sender was poisoned here.
+    pub(crate) fn holds_poisoned(&self) -> bool {
+        let poisoned = |sender: &Sender<H>| match &sender.events {
+            Waiting::Poisoned => true,
+            Waiting::Kept { .. } => false,
+        };
+        !self.crowded.is_empty() || self.senders.iter().any(poisoned)
+    }
+
     /// Whether `from` has said that the route is broken.
     pub(crate) fn holds_gone(&self, from: Address) -> bool {
         self.senders.iter().any(|sender| {
@@ -170,7 +189,7 @@ impl<H> Pending<H> {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.senders.is_empty()
+        self.senders.is_empty() && self.crowded.is_empty()
     }
 
     /// Takes the messages out; what says how the route runs stays.

@@ -70,7 +70,7 @@ struct Actor {
     /// What the node reported, in words.
     said: Vec<String>,
     /// What the ends that come with its invitation are called.
-    initial: Vec<String>,
+    initial: VecDeque<String>,
     /// What the ends held here are called.
     labels: BTreeMap<PortId, String>,
     readable: BTreeSet<PortId>,
@@ -211,7 +211,7 @@ impl Actor {
             node: Some(node),
             inboxes: BTreeMap::new(),
             said: Vec::new(),
-            initial: Vec::new(),
+            initial: VecDeque::new(),
             labels: BTreeMap::new(),
             readable: BTreeSet::new(),
         }

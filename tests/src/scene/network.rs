@@ -2,35 +2,66 @@
 
 use std::collections::VecDeque;
 
-use mage_proto::{Discard, LinkId, Output, SocketPairError, Transmit, describe};
+use mage_proto::{Discard, Limits, LinkId, Output, Port, SocketPairError, Transmit, describe};
 
 use super::sockets::{Delivery, End, Frame};
-use super::{Actor, Pairs, Scene};
+use super::{Actor, Handle, Pairs, Scene, SceneNode};
 
 impl Scene {
     /// Adds a node that nobody knows.
     pub fn stranger(&mut self, label: &str) {
-        let actor = Actor::new(label, &self.names, &Default::default());
+        self.stranger_with(label, &Limits::default());
+    }
+
+    /// Adds a node with limits of its own that nobody knows.
+    pub fn stranger_with(&mut self, label: &str, limits: &Limits) {
+        let actor = Actor::new(label, &self.names, limits);
         self.actors.push(actor);
     }
 
     /// Lets `inviter` invite `invitee`, with pipes whose ends are called so, here and there.
     pub fn invites(&mut self, inviter: &str, invitee: &str, pipes: &[(&str, &str)]) {
-        let (one, other) = (self.actor(inviter), self.actor(invitee));
+        self.write(format!("{inviter} invites {invitee}"));
+        let theirs =
+            self.invitation(inviter, pipes, |node, handle, count| node.invite(handle, count).expect("it may invite").1);
+        self.accepts(invitee, pipes, |node| node.accept(theirs).is_ok());
+    }
+
+    /// Lets `inviter` share pipes with `invitee` over an isolated link.
+    pub fn shares(&mut self, inviter: &str, invitee: &str, pipes: &[(&str, &str)]) {
+        self.write(format!("{inviter} shares pipes with {invitee}"));
+        let theirs = self.invitation(inviter, pipes, |node, handle, count| {
+            node.invite_isolated(handle, count).expect("it may invite").1
+        });
+        self.accepts(invitee, pipes, |node| node.accept_isolated(theirs).is_ok());
+    }
+
+    /// Has `inviter` make the near ends; returns the invitee's end of the socket.
+    pub fn invitation(
+        &mut self,
+        inviter: &str,
+        pipes: &[(&str, &str)],
+        invite: impl FnOnce(&mut SceneNode, Handle, u16) -> Vec<Port>,
+    ) -> Handle {
+        let actor = self.actor(inviter);
         let (ours, theirs) = self.sockets.pair();
         let labels: Vec<&str> = pipes.iter().flat_map(|&(here, there)| [here, there]).collect();
         self.names.announce(&labels);
-        self.write(format!("{inviter} invites {invitee}"));
         let count = u16::try_from(pipes.len()).expect("a few pipes");
-        let node = self.actors[one].node.as_mut().expect("the inviter has not crashed");
-        let (_, ports) = node.invite(ours, count).expect("it may invite");
+        let ports = invite(self.node(inviter), ours, count);
         for (port, (label, _)) in ports.into_iter().zip(pipes) {
-            self.hold_end(one, label, port);
+            self.hold_end(actor, label, port);
         }
-        self.perform_at(one);
-        self.actors[other].initial = pipes.iter().map(|&(_, there)| there.to_owned()).collect();
-        self.actors[other].node.as_mut().expect("the invitee has not crashed").accept(theirs).expect("it may accept");
-        self.perform_at(other);
+        self.perform_at(actor);
+        theirs
+    }
+
+    /// Has `invitee` accept in some way; the ends that come to it are called so.
+    pub fn accepts(&mut self, invitee: &str, pipes: &[(&str, &str)], accept: impl FnOnce(&mut SceneNode) -> bool) {
+        let actor = self.actor(invitee);
+        self.actors[actor].initial.extend(pipes.iter().map(|&(_, there)| there.to_owned()));
+        assert!(accept(self.node(invitee)), "it may accept");
+        self.perform_at(actor);
     }
 
     /// Does what the node called `label` wants done.
@@ -49,7 +80,7 @@ impl Scene {
         }
     }
 
-    fn perform_one(&mut self, actor: usize, output: Output<super::Handle>) {
+    fn perform_one(&mut self, actor: usize, output: Output<Handle>) {
         match output {
             Output::OpenLink { link, handle } => self.sockets.open((actor, link), handle),
             Output::CloseLink { link } => {
@@ -67,13 +98,18 @@ impl Scene {
             Output::Readable(port) => {
                 self.actors[actor].readable.insert(port);
             }
-            Output::InitialPort { index, port, .. } => {
-                let label = self.actors[actor].initial.get(usize::from(index)).cloned();
-                self.hold_end(actor, &label.unwrap_or_else(|| panic!("nobody expects pipe {index}")), port);
+            Output::InitialPort { port, .. } => {
+                let label = self.actors[actor].initial.pop_front().expect("somebody expects a pipe");
+                self.hold_end(actor, &label, port);
             }
             Output::Discard(Discard::Message(_) | Discard::Handle(_) | Discard::Handles(_)) => {}
             Output::BadPeer { violation, .. } => self.fault(actor, format!("drops a link: {violation}")),
             Output::BadRoute { error, .. } => self.fault(actor, format!("drops a route: {error}")),
+            Output::Rejected { node, direct, reason } => {
+                let node = node.map_or("nobody".into(), |node| mage_proto::Naming::node(&mut self.names, node));
+                let direct = if direct { "" } else { ", or somebody behind it," };
+                self.says(actor, format!("{node}{direct} sent what is no good: {reason}"));
+            }
             Output::BrokerLost => self.says(actor, "the broker is lost".into()),
             Output::Drained => self.says(actor, "drained".into()),
             Output::Accepted { .. } => self.says(actor, "joined".into()),
@@ -201,8 +237,16 @@ impl Scene {
         self.sockets.lose(end);
     }
 
+    /// Delivers everything, but what `to` would answer to `from` is lost.
+    pub fn settle_without_answer(&mut self, from: &str, to: &str) {
+        self.hold(to, from);
+        self.settle();
+        self.lose(to, from);
+        self.release(to, from);
+    }
+
     /// A handle of the application's.
-    pub fn handle(&mut self, name: &str) -> super::Handle {
+    pub fn handle(&mut self, name: &str) -> Handle {
         self.sockets.token(name)
     }
 

@@ -155,6 +155,15 @@ impl Scene {
         Ok(Some(text.to_owned()))
     }
 
+    /// Reads the next message at the end called `label` and rejects it.
+    pub fn rejects(&mut self, label: &str, reason: &str) {
+        let actor = self.held(label).actor;
+        let node = self.actors[actor].node.as_mut().expect("it has not crashed");
+        let (_, source) = node.receive_from(&self.ends[label].port).expect("it is open").expect("a message is there");
+        node.reject(source, reason);
+        self.perform_at(actor);
+    }
+
     /// Closes the end called `label`.
     pub fn close(&mut self, label: &str) {
         self.close_saying(label, 0, "");

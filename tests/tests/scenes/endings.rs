@@ -215,3 +215,45 @@ fn the_reason_of_a_close_reaches_whoever_holds_the_other_end_by_then() {
         assert_eq!(scene.read("B"), Err(CloseReason::closed(42, "went home")));
     });
 }
+
+#[test]
+fn a_message_is_rejected_with_where_it_came_from() {
+    play(&["X", "Y", "Z"], |scene| {
+        apart(scene);
+        scene.send("B", "nonsense");
+        scene.settle();
+        scene.said("X");
+        scene.rejects("A", "nonsense");
+        assert_eq!(scene.said("X"), ["Y sent what is no good: nonsense"]);
+        // A message that another node passed on.
+        scene.hold("Y", "X");
+        scene.send("A", "passed on by Y");
+        scene.carry("B", "Z");
+        scene.settle();
+        scene.fetch("Z");
+        scene.said("Z");
+        scene.rejects("B", "nonsense");
+        assert_eq!(scene.said("Z"), ["Y, or somebody behind it, sent what is no good: nonsense"]);
+        // Nothing ended by it.
+        scene.settle_all();
+        scene.send("A", "better");
+        scene.settle();
+        scene.reads("B", &["better"]);
+    });
+}
+
+#[test]
+fn a_key_of_another_node_opens_nothing_here() {
+    play(&["X", "Y"], |scene| {
+        let keys: Vec<_> = (0..9).map(|_| scene.node("Y").create_pipe()).collect();
+        let stranger = &keys[8].0;
+        let error =
+            scene.node("X").send(stranger, mage_proto::Message::new(&b"?"[..])).expect_err("it is no port here");
+        assert_eq!(error.kind, SendErrorKind::BadPort);
+        for (one, other) in keys {
+            scene.node("Y").close(one, 0, "");
+            scene.node("Y").close(other, 0, "");
+        }
+        scene.perform("Y");
+    });
+}

@@ -494,6 +494,47 @@ fn whoever_sent_too_much_before_it_was_entitled_ends_its_route() {
 }
 
 #[test]
+fn whoever_was_one_sender_too_many_does_not_go_on_with_a_hole_in_its_stream() {
+    play(&STAGE, |scene| {
+        stage(scene);
+        let (dest, from) = road(scene);
+        let h = scene.name("H").bits();
+        for n in 0..9 {
+            scene.forge("H", "X", Forged::data(dest, 5000 + n, b"early").frame());
+        }
+        // The ninth was not listened to, and becomes the writer.
+        scene.forge("H", "X", Forged::event(kind::HANDOFF, dest, from).u128(h).u128(5008).u8(1).frame());
+        scene.forge("H", "X", Forged::data(dest, 5008, b"late").frame());
+        scene.settle();
+        assert!(scene.faults()[0].contains("before it was entitled"));
+        scene.sees_loss("XH");
+        honest_nodes_go_on(scene);
+        scene.leaves_residue();
+    });
+}
+
+#[test]
+fn what_one_link_may_have_pended_in_all_is_bounded_and_the_heaviest_sender_pays() {
+    let limits = Limits { link_pended_bytes: 10_000, ..Limits::default() };
+    play_with(&limits, &STAGE, |scene| {
+        stage(scene);
+        let (dest, from) = road(scene);
+        let (a, h) = (scene.port_bits("A"), scene.name("H").bits());
+        // The next writer of the road has sent something; then a stranger floods another port.
+        scene.forge("H", "X", Forged::data(dest, 5000, b"early").frame());
+        for _ in 0..20 {
+            scene.forge("H", "X", Forged::data(a, 6000, &[0; 1000]).frame());
+        }
+        scene.forge("H", "X", Forged::event(kind::HANDOFF, dest, from).u128(h).u128(5000).u8(1).frame());
+        scene.settle();
+        scene.reads("XH", &["early"]);
+        assert!(scene.faults().is_empty());
+        honest_nodes_go_on(scene);
+        scene.leaves_residue();
+    });
+}
+
+#[test]
 fn nothing_but_routing_follows_a_close() {
     for (frame, why) in [
         (Forged::data(0, 0, b"more"), "a Data event is out of place"),
@@ -567,7 +608,7 @@ fn a_node_greets_or_welcomes_twice() {
 /// A Greet of a node that speaks these versions.
 fn greet(least: u16, most: u16) -> Forged {
     let magic = u64::from_le_bytes(*b"mage\xff\0\0\x01");
-    Forged::control(kind::GREET).u64(magic).u16(least).u16(most).u32(1 << 18).u32(100).u64(0)
+    Forged::control(kind::GREET).u64(magic).u16(least).u16(most).u32(1 << 18).u32(100).u16(128).u16(64).u32(0)
 }
 
 #[test]
@@ -627,6 +668,55 @@ fn a_message_is_for_the_port_that_it_brings() {
         honest_nodes_go_on(scene);
         scene.crash("H");
         scene.settle();
+    });
+}
+
+/// X makes pipes whose far ends go to H, and closes its own ends. H answers nothing, and sends `junk` frames to each from
+/// a port that has no business there.
+fn closes_that_nobody_answers(scene: &mut Scene, pipes: usize, junk: usize) {
+    for n in 0..pipes {
+        let (one, other) = (format!("S{n}"), format!("R{n}"));
+        scene.pipe("X", [&one, &other]);
+        scene.moves(&other, "H");
+        let stub = scene.port_bits(&one);
+        scene.close(&one);
+        scene.settle_without_answer("X", "H");
+        for _ in 0..junk {
+            scene.forge("H", "X", Forged::event(kind::END, stub, 5000).frame());
+        }
+        scene.settle();
+        scene.forget(&other);
+    }
+}
+
+#[test]
+fn stubs_of_a_poisoned_sender_are_evicted_when_there_are_too_many() {
+    let limits = Limits { ports_per_link: 16, pended_controls: 2, ..Limits::default() };
+    play_with(&limits, &STAGE, |scene| {
+        stage(scene);
+        closes_that_nobody_answers(scene, 60, 3);
+        let stubs = scene.census("X").stubs;
+        assert!(stubs <= 16 + 3, "{stubs} stubs");
+        honest_nodes_go_on(scene);
+        scene.leaves_residue();
+    });
+}
+
+#[test]
+fn stubs_that_may_be_an_honest_nodes_stay_and_count_against_it() {
+    let limits = Limits { ports_per_link: 16, ..Limits::default() };
+    play_with(&limits, &STAGE, |scene| {
+        stage(scene);
+        closes_that_nobody_answers(scene, 20, 1);
+        assert_eq!(scene.census("X").stubs, 20);
+        // What H moves here now is taken and lost.
+        scene.pipe("H", ["C", "D"]);
+        scene.send_with("HX", "one more", &["D"]);
+        scene.settle();
+        scene.reads("XH", &["one more"]);
+        assert_eq!(scene.read("D"), Err(CloseReason::Lost(Loss::Limit)));
+        honest_nodes_go_on(scene);
+        scene.leaves_residue();
     });
 }
 

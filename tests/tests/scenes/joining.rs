@@ -87,7 +87,7 @@ fn the_other_side_speaks_no_version_that_this_one_does() {
         scene.invites("X", "Y", &[("A", "B")]);
         scene.lose("Y", "X");
         let magic = u64::from_le_bytes(*b"mage\xff\0\0\x01");
-        let greet = Forged::control(kind::GREET).u64(magic).u16(2).u16(9).u32(1 << 18).u32(100).u64(0);
+        let greet = Forged::control(kind::GREET).u64(magic).u16(2).u16(9).u32(1 << 18).u32(100).u16(128).u16(64).u32(0);
         scene.forge("Y", "X", greet.frame());
         scene.settle();
         assert!(scene.faults()[0].contains("speaks versions 2 to 9"));
@@ -102,7 +102,7 @@ fn a_later_version_may_say_more_in_its_greeting() {
         scene.invites("X", "Y", &[("A", "B")]);
         scene.lose("Y", "X");
         let magic = u64::from_le_bytes(*b"mage\xff\0\0\x01");
-        let greet = Forged::control(kind::GREET).u64(magic).u16(1).u16(9).u32(1 << 18).u32(100).u64(0);
+        let greet = Forged::control(kind::GREET).u64(magic).u16(1).u16(9).u32(1 << 18).u32(100).u16(128).u16(64).u32(0);
         scene.forge("Y", "X", greet.bytes(b"and more").frame());
         scene.settle();
         scene.has_said("Y", "joined");

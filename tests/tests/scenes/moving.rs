@@ -541,3 +541,39 @@ fn the_end_of_an_invitation_may_be_passed_back() {
         scene.is_collapsed();
     });
 }
+
+#[test]
+fn a_message_is_not_sent_to_a_node_that_does_not_take_so_many_ports() {
+    let few = mage_proto::Limits { cargo: 2, ..Default::default() };
+    play(&["X", "Y"], |scene| {
+        scene.stranger_with("Z", &few);
+        scene.invites("X", "Z", &[("P", "Q")]);
+        scene.settle();
+        let ends = ["A", "B", "C", "D", "E", "F"];
+        for pair in ends.chunks(2) {
+            scene.pipe("X", [pair[0], pair[1]]);
+        }
+        let error = scene.try_send("P", "too many", &["A", "C", "E"]).expect_err("Z takes two");
+        assert_eq!(error.to_string(), "3 ports and 0 handles in one message; 2 and 64 are allowed");
+        scene.send_with("P", "two", &["A", "C"]);
+        scene.settle();
+        scene.reads("Q", &["two"]);
+        // Sent to Y, and passed on to Z: the pipe ends there, and what was sent before arrives.
+        scene.pipe("X", ["G", "H"]);
+        scene.pipe("X", ["I", "J"]);
+        scene.pipe("X", ["K", "L"]);
+        scene.pipe("X", ["S", "R"]);
+        scene.send("S", "first");
+        scene.send_with("S", "too many", &["H", "J", "L"]);
+        scene.send("S", "third");
+        scene.send_with("P", "the end of a pipe", &["R"]);
+        scene.settle();
+        scene.reads("Q", &["the end of a pipe"]);
+        scene.reads("R", &["first"]);
+        scene.sees_loss("R");
+        for end in ["G", "I", "K", "S"] {
+            assert!(scene.ended(end).is_some(), "{end}");
+        }
+        scene.is_collapsed();
+    });
+}
