@@ -70,6 +70,8 @@ impl fmt::Display for CloseReason {
     }
 }
 
+impl core::error::Error for CloseReason {}
+
 impl fmt::Display for Loss {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

@@ -11,7 +11,7 @@
 use alloc::vec::Vec;
 
 use crate::event::{DESCRIPTOR_LEN, Descriptor, read_node};
-use crate::frame::FrameKind;
+use crate::kind::FrameKind;
 use crate::limits::{Limits, MIN_MAX_FRAME};
 use crate::name::NodeName;
 use crate::violation::Violation;

@@ -11,7 +11,7 @@ use alloc::string::String;
 
 use crate::close::MAX_CLOSE_TEXT;
 use crate::credit::{Account, CREDIT_LEN, Credit};
-use crate::frame::FrameKind;
+use crate::kind::FrameKind;
 use crate::limits::Limits;
 use crate::message::Data;
 use crate::name::{Address, NodeName, PortName};

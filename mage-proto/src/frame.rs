@@ -8,10 +8,10 @@
 //! ```
 
 use alloc::vec::Vec;
-use core::fmt;
 
 use crate::control::{Control, read_descriptors};
 use crate::event::{DESCRIPTOR_LEN, Descriptor, EventKind};
+use crate::kind::FrameKind;
 use crate::limits::Limits;
 use crate::name::PortName;
 use crate::violation::Violation;
@@ -21,76 +21,14 @@ use crate::wire::{Reader, Writer};
 pub(crate) const HEAD_LEN: usize = 8;
 /// The head of an event, in bytes.
 const EVENT_HEAD_LEN: usize = HEAD_LEN + 32;
+/// Kinds from here on may be skipped by who does not know them, so that later versions can say more.
+const FIRST_OPTIONAL_KIND: u8 = 0x80;
 /// The head of a Data frame up to its descriptors, in bytes: the overhead of a small message.
 pub(crate) const DATA_HEAD_LEN: usize = EVENT_HEAD_LEN + 8;
 /// Another fragment of the same message follows.
 const MORE: u8 = 1;
 /// The sender's credit is used up.
 const STARVED: u8 = 2;
-
-/// What a frame is. Kinds below 0x10 are events between ports, the others are between nodes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
-#[expect(missing_docs, reason = "the two lists, with their meaning, stand at the top of `event` and `control`")]
-pub enum FrameKind {
-    Data = 0x01,
-    Close = 0x02,
-    Handoff = 0x03,
-    Hello = 0x04,
-    End = 0x05,
-    Gone = 0x06,
-    Credit = 0x07,
-    Greet = 0x10,
-    Welcome = 0x11,
-    Refer = 0x12,
-    ReferOk = 0x13,
-    ReferNo = 0x14,
-    Seek = 0x15,
-    Meet = 0x16,
-    MeetFailed = 0x17,
-    NoMeet = 0x18,
-    Bye = 0x19,
-}
-
-/// Kinds from here on may be skipped by who does not know them, so that later versions can say more.
-const FIRST_OPTIONAL_KIND: u8 = 0x80;
-
-pub(crate) const KINDS: [FrameKind; 17] = [
-    FrameKind::Data,
-    FrameKind::Close,
-    FrameKind::Handoff,
-    FrameKind::Hello,
-    FrameKind::End,
-    FrameKind::Gone,
-    FrameKind::Credit,
-    FrameKind::Greet,
-    FrameKind::Welcome,
-    FrameKind::Refer,
-    FrameKind::ReferOk,
-    FrameKind::ReferNo,
-    FrameKind::Seek,
-    FrameKind::Meet,
-    FrameKind::MeetFailed,
-    FrameKind::NoMeet,
-    FrameKind::Bye,
-];
-
-impl FrameKind {
-    #[inline]
-    const fn byte(self) -> u8 {
-        self as u8
-    }
-
-    fn of_byte(byte: u8) -> Option<Self> {
-        KINDS.into_iter().find(|kind| kind.byte() == byte)
-    }
-}
-
-impl fmt::Display for FrameKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(self, f)
-    }
-}
 
 /// A Data frame that brings a whole message without ports and handles: nearly every one. Its payload begins at
 /// [`DATA_HEAD_LEN`].

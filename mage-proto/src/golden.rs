@@ -14,7 +14,8 @@ use crate::control::{Control, Greet, Welcome};
 use crate::credit::{Account, Credit};
 use crate::describe::{Naming, describe};
 use crate::event::{Closing, Descriptor};
-use crate::frame::{Body, DataMarks, FrameKind, Head, PlainEvent, write_control, write_data_head, write_event};
+use crate::frame::{Body, DataMarks, Head, PlainEvent, write_control, write_data_head, write_event};
+use crate::kind::FrameKind;
 use crate::limits::{Limits, Window};
 use crate::name::{Address, NodeName, PortName};
 
@@ -185,5 +186,5 @@ fn the_golden_frames_show_every_kind_and_read_back() {
         };
         assert_eq!(again, frame);
     }
-    assert_eq!(kinds.len(), crate::frame::KINDS.len());
+    assert_eq!(kinds.len(), crate::kind::KINDS.len());
 }

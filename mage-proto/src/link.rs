@@ -12,35 +12,12 @@
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
-use core::fmt;
 
 use crate::control::Takes;
+use crate::id::PortId;
 use crate::limits::MIN_MAX_FRAME;
-use crate::message::PortId;
 use crate::name::NodeName;
 use crate::outbox::Outbox;
-
-/// A connection's place in its node. A later connection in the same place has another id.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct LinkId {
-    pub(crate) index: u32,
-    /// Counts the links of the node.
-    pub(crate) serial: u32,
-}
-
-impl LinkId {
-    /// The place, a small number that is used again after the link has ended.
-    #[must_use]
-    pub fn index(self) -> usize {
-        usize::try_from(self.index).unwrap_or(usize::MAX)
-    }
-}
-
-impl fmt::Debug for LinkId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "L-{}.{}", self.index, self.serial)
-    }
-}
 
 /// One connection.
 #[derive(Debug, Clone)]

@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 use core::fmt;
 
-use crate::link::LinkId;
+use crate::id::{LinkId, PortId};
 use crate::payload::Payload;
 
 /// A port, held by the application that owns it: the one key to it. It is moved, never copied: sending a port inside a
@@ -23,18 +23,6 @@ impl Port {
 impl fmt::Debug for Port {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Port({})", self.0.0)
-    }
-}
-
-/// A port's place in its node: a small number that is used again after the port is gone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct PortId(pub(crate) u32);
-
-impl PortId {
-    /// The number, dense from zero.
-    #[must_use]
-    pub fn index(self) -> usize {
-        usize::try_from(self.0).unwrap_or(usize::MAX)
     }
 }
 

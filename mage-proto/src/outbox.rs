@@ -13,7 +13,7 @@ use core::fmt;
 
 use crate::event::Descriptor;
 use crate::frame::{DATA_HEAD_LEN, DataMarks, data_head_len, write_data_head};
-use crate::message::PortId;
+use crate::id::PortId;
 use crate::name::PortName;
 use crate::payload::Payload;
 

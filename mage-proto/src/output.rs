@@ -4,8 +4,9 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::close::CloseReason;
-use crate::link::LinkId;
-use crate::message::{Message, Port, PortId};
+use crate::id::LinkId;
+use crate::id::PortId;
+use crate::message::{Message, Port};
 use crate::name::NodeName;
 use crate::violation::{RouteError, Violation};
 

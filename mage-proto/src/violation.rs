@@ -1,7 +1,7 @@
 //! What no honest node does. Two kinds that never mix: a [`Violation`] ends the link it came over, a [`RouteError`]
 //! ends one route (the neighbour may be an honest node that passes on somebody else's garbage).
 
-use crate::frame::FrameKind;
+use crate::kind::FrameKind;
 use crate::name::PortName;
 
 /// Bytes or frames that no honest node sends: the link they came over ends.

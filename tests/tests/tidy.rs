@@ -61,6 +61,37 @@ fn each_crate_builds_on_lower_ones_only() {
     }
 }
 
+/// The modules that `source` names, tests aside.
+fn modules_used(source: &str) -> Vec<String> {
+    let program = source.split("#[cfg(test)]").next().unwrap_or_default();
+    let code = program.lines().filter(|line| !line.trim_start().starts_with("//"));
+    let named = code.flat_map(|line| line.split("crate::").skip(1));
+    named.map(|rest| rest.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or_default().into()).collect()
+}
+
+#[test]
+fn each_module_of_the_core_uses_only_those_that_stand_before_it_in_the_list() {
+    let architecture = read("ARCHITECTURE.md");
+    let (_, list) = architecture.split_once("lowest first").and_then(|(_, rest)| rest.split_once("```text\n")).unwrap();
+    let list: Vec<_> = list.split("\n```").next().unwrap().lines().collect();
+    let modules = list.iter().flat_map(|line| line.split("  ").next().unwrap().split(" · "));
+    let rank: BTreeMap<_, _> = modules.zip(0..).collect();
+    let folder = root().join("mage-proto/src");
+    let mut sources = Vec::new();
+    files(&folder, &["rs"], &mut sources);
+    for source in sources {
+        let place = source.strip_prefix(&folder).unwrap();
+        let module = place.iter().next().unwrap().to_str().unwrap().trim_end_matches(".rs");
+        if ["lib", "golden", "round_trip"].contains(&module) {
+            continue; // the crate itself, and its tests
+        }
+        let own = rank.get(module).unwrap_or_else(|| panic!("{module} is not in the list"));
+        for used in modules_used(&read(&source)).iter().filter(|used| *used != module) {
+            assert!(rank.get(used.as_str()) < Some(own), "{} uses {used}, which stands after it", place.display());
+        }
+    }
+}
+
 /// The functions of `text`, in their order.
 fn functions(text: &str) -> Vec<&str> {
     let declared = text.lines().filter_map(|line| line.split_once("fn ").filter(|(before, _)| !before.contains("//")));

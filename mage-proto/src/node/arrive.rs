@@ -6,9 +6,10 @@ use alloc::boxed::Box;
 use bytes::BytesMut;
 
 use super::Node;
-use crate::frame::FrameKind;
+use crate::id::PortId;
+use crate::kind::FrameKind;
 use crate::limits::Limits;
-use crate::message::{Data, PortId};
+use crate::message::Data;
 use crate::name::{Address, NameSource};
 use crate::output::Output;
 use crate::payload::Payload;
@@ -47,7 +48,7 @@ impl<H, S: NameSource> Node<H, S> {
     }
 
     /// Charges a link for bytes that wait here now; above its bound, the route that brought the last of them fails.
-    fn charge_arrival(&mut self, via: Option<crate::link::LinkId>, bytes: u64, id: PortId, from: Address) {
+    fn charge_arrival(&mut self, via: Option<crate::id::LinkId>, bytes: u64, id: PortId, from: Address) {
         let limit = self.limits.link_bytes;
         let Some(link) = via.and_then(|via| self.link_mut(via)) else { return };
         link.held = link.held.saturating_add(bytes);

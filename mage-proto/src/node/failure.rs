@@ -26,7 +26,7 @@ use alloc::vec::Vec;
 use super::{Node, Reach};
 use crate::close::{CloseReason, Loss};
 use crate::event::EventKind;
-use crate::message::PortId;
+use crate::id::PortId;
 use crate::name::{Address, NameSource, NodeName};
 use crate::output::{Discard, Output};
 use crate::port::{Active, Detached, Holder, Port, Proxy, State, Told};

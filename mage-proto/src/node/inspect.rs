@@ -8,9 +8,10 @@ use core::fmt;
 
 use super::{Node, held_by_application};
 use crate::credit::Account;
+use crate::id::LinkId;
+use crate::id::PortId;
 use crate::limits::Window;
-use crate::link::LinkId;
-use crate::message::{Data, Port as Key, PortId};
+use crate::message::{Data, Port as Key};
 use crate::name::{Address, NameSource, NodeName, PortName};
 use crate::port::{Active, Entry, Holder, Port, State};
 

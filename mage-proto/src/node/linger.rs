@@ -8,8 +8,8 @@ use alloc::vec::Vec;
 
 use super::{Node, Reach};
 use crate::close::Loss;
-use crate::link::LinkId;
-use crate::message::PortId;
+use crate::id::LinkId;
+use crate::id::PortId;
 use crate::name::NameSource;
 use crate::port::{Entry, Port, State};
 

@@ -36,8 +36,9 @@ use alloc::collections::VecDeque;
 use super::{Node, held_by_application};
 use crate::close::CloseReason;
 use crate::event::{Closing, EventKind};
+use crate::id::PortId;
 use crate::limits::MAX_HOPS;
-use crate::message::{Data, Port as Key, PortId};
+use crate::message::{Data, Port as Key};
 use crate::name::{Address, NameSource, PortName};
 use crate::port::{Entry, Holder, Port, Proxy, State, Told, Writer};
 

@@ -40,9 +40,11 @@ use hashbrown::HashMap;
 use slab::Slab;
 
 use crate::event::{Event, EventKind};
+use crate::id::LinkId;
+use crate::id::PortId;
 use crate::limits::Limits;
-use crate::link::{Link, LinkId, LinkState};
-use crate::message::{Data, PortId};
+use crate::link::{Link, LinkState};
+use crate::message::Data;
 use crate::name::{Address, NameSource, NodeName, PortName, node_name};
 use crate::outbox::{Outbox, Transmit};
 use crate::output::{Discard, Output};

@@ -8,8 +8,9 @@ use crate::close::CloseReason;
 use crate::control::Takes;
 use crate::credit::Credit;
 use crate::event::EventKind;
+use crate::id::PortId;
 use crate::limits::{Limits, Window};
-use crate::message::{Data, Message, Port as Key, PortId};
+use crate::message::{Data, Message, Port as Key};
 use crate::name::{NameSource, NodeName, PortName, port_name};
 use crate::port::{Active, Entry, Holder, Port, State, Writer};
 

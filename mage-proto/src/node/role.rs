@@ -4,7 +4,7 @@ use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::Node;
 use super::receive::Refusal;
-use crate::link::LinkId;
+use crate::id::LinkId;
 use crate::name::{NameSource, NodeName};
 
 /// What this node is in its network, fixed by the first invitation that it sends or accepts.

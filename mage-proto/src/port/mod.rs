@@ -19,8 +19,8 @@ use alloc::collections::VecDeque;
 
 use crate::close::CloseReason;
 use crate::credit::Credit;
+use crate::id::LinkId;
 use crate::limits::Window;
-use crate::link::LinkId;
 use crate::message::Data;
 use crate::name::{Address, NodeName, PortName};
 use pending::Pending;

@@ -7,7 +7,7 @@ use hashbrown::HashTable;
 use slab::Slab;
 
 use super::{Detached, Entry, Port};
-use crate::message::PortId;
+use crate::id::PortId;
 use crate::name::{NameSource, PortName};
 
 /// The ports of a node.
