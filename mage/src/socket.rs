@@ -1,20 +1,20 @@
 //! Bytes and handles through a stream socket, never blocking.
 //!
 //! ```text
-//!   Transmit ──slices, handles──▶ send ──sendmsg──▶ │socket│ ──recvmsg──▶ ReadBuffer ──consume──▶ the core
+//!   Transmit ──slices, handles──▶ send ──sendmsg──▶ │socket│ ──recvmsg──▶ ReadBuffer (read.rs) ──consume──▶ the core
 //! ```
 //!
 //! What must hold: handles leave with the first byte of what they belong to, so they never arrive after it; a call never
 //! waits and never raises `SIGPIPE`; every received handle is close-on-exec from its first moment. The rest of the crate
 //! makes no system call on a link's socket.
 
+mod read;
+
 use std::collections::VecDeque;
 use std::io::{self, IoSlice, IoSliceMut};
-use std::mem::{self, MaybeUninit};
+use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::Arc;
 
-use bytes::BytesMut;
 use rustix::io::Errno;
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer,
@@ -22,16 +22,12 @@ use rustix::net::{
 };
 use smallvec::SmallVec;
 
-use crate::sync::Lock;
+pub(crate) use read::{Pool, ReadBuffer, Received};
 
 /// The most handles that the kernel passes in one call (`SCM_MAX_FD` of Linux).
 const MAX_HANDLES_PER_CALL: usize = 253;
 /// The most slices that one `sendmsg` takes (`UIO_MAXIOV`).
 pub(crate) const MAX_SLICES: usize = 1024;
-/// How much is read at once: large enough that a call costs little beside the copy, small enough to stay in the cache.
-const CHUNK: usize = 64 * 1024;
-/// With less room than this behind what is unread, the buffer is renewed before the next read.
-const MIN_ROOM: usize = 4 * 1024;
 
 /// What became of a write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,144 +64,33 @@ pub(crate) fn send(socket: BorrowedFd<'_>, slices: &[IoSlice<'_>], handles: &[Ow
     }
 }
 
-/// What became of a read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Received {
-    /// Bytes, at least one.
-    Bytes {
-        /// The socket held no more at that moment: asking again would only hear "would block".
-        drained: bool,
-        /// The kernel dropped handles, because this process may open no more.
-        truncated: bool,
-    },
-    /// Nothing yet.
-    Nothing,
-    /// The far end will send no more.
-    End,
+/// What one read brought.
+struct Got {
+    /// How many bytes; none at the end of the stream.
+    bytes: usize,
+    /// The kernel dropped handles, because this process may open no more.
+    truncated: bool,
 }
 
-/// What was read from one socket and not yet understood, and initialised room behind it to read into.
-///
-/// The room is part of `bytes`, so that a read needs no uninitialised memory; every byte is zeroed once for each time
-/// that it is read into (a quarter of what the kernel's own copy costs), not once for each call. Payloads that the core
-/// cuts out as slices keep the memory; without any, the same memory serves for ever. Memory that slices still point into
-/// is left to a pool, and taken from there when they are gone: fresh pages cost more than what is read into them.
-#[derive(Debug)]
-pub(crate) struct ReadBuffer {
-    pool: Arc<Pool>,
-    bytes: BytesMut,
-    /// How many bytes at the front were received.
-    filled: usize,
-    /// How much to allocate next: grows while reads fill what they are given.
-    chunk: usize,
-}
-
-/// Buffers that were read full, and that payloads may still point into.
-#[derive(Debug, Default)]
-pub(crate) struct Pool(Lock<Vec<BytesMut>>);
-
-impl Pool {
-    /// The most buffers that are kept, [`ReadBuffer::MAX_CHUNK`] bytes each at most, for all links of a node together.
-    const KEPT: usize = 16;
-
-    /// Takes a buffer of at least `size` bytes that nothing points into any more, empty.
-    fn take(&self, size: usize) -> Option<BytesMut> {
-        let mut kept = self.0.lock();
-        let place = kept.iter_mut().position(|buffer| buffer.try_reclaim(size))?;
-        Some(kept.swap_remove(place))
-    }
-
-    fn put(&self, mut retired: BytesMut) {
-        retired.clear();
-        let mut kept = self.0.lock();
-        let surplus = if kept.len() == Self::KEPT { Some(kept.swap_remove(0)) } else { None };
-        kept.push(retired);
-        drop(kept);
-        drop(surplus);
-    }
-}
-
-impl ReadBuffer {
-    pub(crate) fn new(pool: Arc<Pool>) -> Self {
-        Self { pool, bytes: BytesMut::with_capacity(CHUNK), filled: 0, chunk: CHUNK }
-    }
-
-    /// The largest allocation, for streams of large frames: fewer of them straddle two buffers and are copied.
-    const MAX_CHUNK: usize = 4 * CHUNK;
-
-    /// Reads once. `wanted` is how many bytes the frame under way still lacks, 0 when that is unknown: there will be
-    /// room for all of them in one piece. Handles go to the back of `handles`.
-    ///
-    /// # Errors
-    ///
-    /// Whatever `recvmsg` says; the connection is of no further use.
-    pub(crate) fn receive(
-        &mut self,
-        socket: BorrowedFd<'_>,
-        wanted: usize,
-        handles: &mut VecDeque<OwnedFd>,
-    ) -> io::Result<Received> {
-        self.make_room(wanted);
-        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_HANDLES_PER_CALL))];
-        let mut control = RecvAncillaryBuffer::new(&mut space);
-        let room = self.bytes.get_mut(self.filled..).unwrap_or_default();
-        let asked = room.len();
-        let got = loop {
-            let mut slices = [IoSliceMut::new(room)];
-            match recvmsg(socket, &mut slices, &mut control, RecvFlags::DONTWAIT | RecvFlags::CMSG_CLOEXEC) {
-                Ok(got) => break got,
-                Err(Errno::INTR) => {}
-                Err(Errno::AGAIN) => return Ok(Received::Nothing),
-                Err(error) => return Err(error.into()),
-            }
-        };
-        let before = handles.len();
-        for message in control.drain() {
-            if let RecvAncillaryMessage::ScmRights(passed) = message {
-                handles.extend(passed);
-            }
+/// Reads once into `room`; handles go to the back of `handles`. `None` when there is nothing yet.
+fn receive(socket: BorrowedFd<'_>, room: &mut [u8], handles: &mut VecDeque<OwnedFd>) -> io::Result<Option<Got>> {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_HANDLES_PER_CALL))];
+    let mut control = RecvAncillaryBuffer::new(&mut space);
+    let got = loop {
+        let mut slices = [IoSliceMut::new(room)];
+        match recvmsg(socket, &mut slices, &mut control, RecvFlags::DONTWAIT | RecvFlags::CMSG_CLOEXEC) {
+            Ok(got) => break got,
+            Err(Errno::INTR) => {}
+            Err(Errno::AGAIN) => return Ok(None),
+            Err(error) => return Err(error.into()),
         }
-        if got.bytes == 0 {
-            return Ok(Received::End);
+    };
+    for message in control.drain() {
+        if let RecvAncillaryMessage::ScmRights(passed) = message {
+            handles.extend(passed);
         }
-        self.filled += got.bytes;
-        if got.bytes == asked {
-            self.chunk = (self.chunk * 2).min(Self::MAX_CHUNK);
-        }
-        let truncated = got.flags.contains(ReturnFlags::CTRUNC);
-        // Linux ends a read behind bytes that carried handles, so a read that brought some says nothing about the rest.
-        let drained = got.bytes < asked && handles.len() == before && !truncated;
-        Ok(Received::Bytes { drained, truncated })
     }
-
-    /// Shows what was received to `read`, which takes what it can use off the front and leaves the rest for later.
-    pub(crate) fn consume<R>(&mut self, read: impl FnOnce(&mut BytesMut) -> R) -> R {
-        let room = self.bytes.split_off(self.filled);
-        let result = read(&mut self.bytes);
-        self.filled = self.bytes.len();
-        let rest = mem::take(&mut self.bytes);
-        self.bytes = rest;
-        self.bytes.unsplit(room);
-        result
-    }
-
-    fn make_room(&mut self, wanted: usize) {
-        let needed = wanted.max(MIN_ROOM);
-        if self.bytes.len() - self.filled >= needed {
-            return;
-        }
-        self.bytes.truncate(self.filled);
-        // Takes the allocation back where no payload points into it any more; else what is unread moves to another.
-        let least = needed.max(self.chunk / 2);
-        if !self.bytes.try_reclaim(least) {
-            let size = self.chunk.max(self.filled + least);
-            let mut renewed = self.pool.take(size).unwrap_or_else(|| BytesMut::with_capacity(size));
-            renewed.extend_from_slice(&self.bytes);
-            self.pool.put(mem::replace(&mut self.bytes, renewed));
-        }
-        let room = self.bytes.capacity();
-        self.bytes.resize(room, 0);
-    }
+    Ok(Some(Got { bytes: got.bytes, truncated: got.flags.contains(ReturnFlags::CTRUNC) }))
 }
 
 /// Makes two connected sockets, close-on-exec and non-blocking.
@@ -255,6 +140,7 @@ mod tests {
     use std::fs::File;
     use std::io::{Read, Write};
     use std::os::fd::AsRawFd;
+    use std::sync::Arc;
 
     fn read_all(buffer: &mut ReadBuffer, socket: &OwnedFd, handles: &mut VecDeque<OwnedFd>) -> Vec<u8> {
         let mut bytes = Vec::new();
@@ -316,89 +202,6 @@ mod tests {
         let mut buffer = ReadBuffer::new(Arc::default());
         assert_eq!(read_all(&mut buffer, &b, &mut handles), b"before with after");
         assert_eq!(handles.len(), 1);
-    }
-
-    #[test]
-    fn a_full_socket_takes_a_part_and_then_nothing_and_all_of_it_arrives() {
-        let (a, b) = pair().unwrap();
-        let data: Vec<u8> = (0..3_000_000_u32).map(|n| (n % 251) as u8).collect();
-        let mut written = 0;
-        let mut times_full = 0;
-        let mut buffer = ReadBuffer::new(Arc::default());
-        let mut handles = VecDeque::new();
-        let mut received = Vec::new();
-        while received.len() < data.len() {
-            while written < data.len() {
-                match send(a.as_fd(), &[IoSlice::new(&data[written..])], &[]).unwrap() {
-                    Sent::Bytes(bytes) => written += bytes,
-                    Sent::Full | Sent::Shortage => {
-                        times_full += 1;
-                        break;
-                    }
-                }
-            }
-            // Asks for room ahead of a partial frame, as the core does.
-            buffer.receive(b.as_fd(), 100_000, &mut handles).unwrap();
-            buffer.consume(|input| {
-                if input.len() > 70_000 || received.len() + input.len() == data.len() {
-                    received.extend_from_slice(&input.split());
-                }
-            });
-        }
-        assert!(times_full > 0, "the socket never filled");
-        assert!(received == data, "the bytes differ");
-    }
-
-    #[test]
-    fn slices_that_are_kept_are_not_overwritten() {
-        let (a, b) = pair().unwrap();
-        let mut buffer = ReadBuffer::new(Arc::default());
-        let mut handles = VecDeque::new();
-        let mut kept = Vec::new();
-        for round in 0..200_u8 {
-            send(a.as_fd(), &[IoSlice::new(&[round; 1000])], &[]).unwrap();
-            buffer.receive(b.as_fd(), 0, &mut handles).unwrap();
-            kept.push(buffer.consume(|input| input.split().freeze()));
-        }
-        for (round, slice) in (0..200_u8).zip(&kept) {
-            assert_eq!(&slice[..], &[round; 1000][..]);
-        }
-    }
-
-    #[test]
-    fn memory_is_used_again_when_nothing_points_into_it() {
-        let (a, b) = pair().unwrap();
-        let mut buffer = ReadBuffer::new(Arc::default());
-        let mut handles = VecDeque::new();
-        let mut places = std::collections::BTreeSet::new();
-        for _ in 0..1000 {
-            send(a.as_fd(), &[IoSlice::new(&[7; 1000])], &[]).unwrap();
-            buffer.receive(b.as_fd(), 0, &mut handles).unwrap();
-            buffer.consume(|input| {
-                places.insert(input.as_ptr() as usize / CHUNK);
-                input.clear();
-            });
-        }
-        assert!(places.len() <= 2, "{} allocations for one stream", places.len());
-    }
-
-    #[test]
-    fn memory_that_payloads_pointed_into_is_used_again_when_they_are_gone() {
-        let (a, b) = pair().unwrap();
-        let mut buffer = ReadBuffer::new(Arc::default());
-        let mut handles = VecDeque::new();
-        let mut places = std::collections::BTreeSet::new();
-        let mut kept = VecDeque::new();
-        for _ in 0..1000 {
-            send(a.as_fd(), &[IoSlice::new(&[7; 30_000])], &[]).unwrap();
-            buffer.receive(b.as_fd(), 0, &mut handles).unwrap();
-            kept.push_back(buffer.consume(|input| input.split().freeze()));
-            if kept.len() > 10 {
-                kept.pop_front();
-            }
-            places.insert(buffer.bytes.as_ptr() as usize / CHUNK);
-        }
-        assert!(places.len() <= 40, "{} places for ten payloads at a time", places.len());
     }
 
     #[test]

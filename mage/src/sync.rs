@@ -12,7 +12,7 @@
 //! ```
 //!
 //! What must hold: whoever asked and was refused may go away, since the holder goes once more after that; no request is
-//! ever lost, however requests and releases interleave.
+//! ever lost, however requests and releases interleave (the tests go through every interleaving of three threads).
 
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -63,9 +63,16 @@ impl Turn {
 
     /// Ends a round. Returns whether the turn is over; if not, somebody asked meanwhile and another round is due.
     pub(crate) fn release(&self) -> bool {
-        if self.0.compare_exchange(TAKEN, FREE, Ordering::AcqRel, Ordering::Acquire).is_ok() {
-            return true;
-        }
+        self.give_up() || self.go_again()
+    }
+
+    /// The first step of a release: the turn is free if nobody asked.
+    fn give_up(&self) -> bool {
+        self.0.compare_exchange(TAKEN, FREE, Ordering::AcqRel, Ordering::Acquire).is_ok()
+    }
+
+    /// The second step: the requests so far are noted, and the next round is for them.
+    fn go_again(&self) -> bool {
         // A swap, not a store: it has to see what the last request published, also one between the two steps.
         self.0.swap(TAKEN, Ordering::AcqRel);
         false
@@ -75,6 +82,7 @@ impl Turn {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::BTreeSet;
     use std::sync::Arc;
     use std::sync::atomic::AtomicUsize;
     use std::thread;
@@ -99,6 +107,75 @@ mod tests {
         assert!(!turn.release());
         turn.abandon();
         assert!(!turn.remind());
+    }
+
+    /// What a thread of the exhaustive test does next.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+    enum Step {
+        Queue,
+        Request,
+        Work,
+        GiveUp,
+        GoAgain,
+        /// Ends its turn early and has another round done, as a flusher would.
+        Abandon,
+        Done,
+    }
+
+    /// One step of one thread: its next step, the turn, and what is queued after it.
+    fn step(step: Step, turn: u8, queued: u8, hasty: bool) -> (Step, u8, u8) {
+        let turn = Turn(AtomicU8::new(turn));
+        let mut queued = queued;
+        let next = match step {
+            Step::Queue => {
+                queued += 1;
+                Step::Request
+            }
+            Step::Request if turn.request() => Step::Work,
+            Step::Work => {
+                queued = 0;
+                if hasty { Step::Abandon } else { Step::GiveUp }
+            }
+            Step::GiveUp if !turn.give_up() => Step::GoAgain,
+            Step::GoAgain => {
+                turn.go_again();
+                Step::Work
+            }
+            Step::Abandon => {
+                turn.abandon();
+                // The round that is owed; a hasty thread is not hasty twice.
+                Step::Request
+            }
+            Step::Request | Step::GiveUp | Step::Done => Step::Done,
+        };
+        (next, turn.0.into_inner(), queued)
+    }
+
+    #[test]
+    fn no_interleaving_of_three_threads_loses_a_request_or_gives_two_the_turn() {
+        type Thread = (Step, bool);
+        let start: ([Thread; 3], u8, u8) = ([(Step::Queue, true), (Step::Queue, false), (Step::Queue, false)], FREE, 0);
+        let (mut seen, mut next) = (BTreeSet::from([start]), vec![start]);
+        while let Some((threads, turn, queued)) = next.pop() {
+            let holders = threads.iter().filter(|(step, _)| matches!(step, Step::Work | Step::GiveUp | Step::GoAgain));
+            let holders = holders.count() + threads.iter().filter(|(step, _)| *step == Step::Abandon).count();
+            assert!(holders <= 1, "two hold the turn: {threads:?}");
+            if threads.iter().all(|(step, _)| *step == Step::Done) {
+                assert_eq!((turn, queued), (FREE, 0), "something was queued and nobody went for it");
+            }
+            for place in 0..threads.len() {
+                let (mut threads, (now, hasty)) = (threads, threads[place]);
+                if now == Step::Done {
+                    continue;
+                }
+                let (then, turn, queued) = step(now, turn, queued, hasty);
+                threads[place] = (then, hasty && now != Step::Abandon);
+                if seen.insert((threads, turn, queued)) {
+                    next.push((threads, turn, queued));
+                }
+            }
+        }
+        assert!(seen.len() > 100, "{} states are too few to have tried everything", seen.len());
     }
 
     #[test]
