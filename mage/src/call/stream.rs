@@ -112,7 +112,8 @@ impl<T> Streaming<T> {
                 None
             }
             Ok(Item::Failed(error)) => {
-                self.finish();
+                // The sink may not know: a value that could not be sent is no error of its own.
+                self.cancel();
                 Some(Err(error))
             }
             Err(fault) => {

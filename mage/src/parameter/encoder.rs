@@ -138,6 +138,11 @@ impl Encoder {
     #[inline]
     pub fn slice<T: Data>(&mut self, values: &[T]) {
         self.count(values.len());
+        let size = T::MIN_SIZE.saturating_mul(values.len());
+        if size > Payload::INLINE {
+            self.spill(&[]);
+            self.spilled.reserve(size);
+        }
         T::encode_all(values, self);
     }
 

@@ -14,6 +14,7 @@
 //! | `union` | generated | four for the member's place, four for the size, then the value |
 //! | pipes, pending ends | [`MessagePipe`](crate::MessagePipe) … | four: the place among the message's pipes |
 //! | handles | `OwnedFd`, `File`, `UnixStream` | four: the place among the message's handles |
+//! | `shared_buffer` | [`SharedBuffer`](crate::SharedBuffer) | four: the place among the message's handles |
 //!
 //! Parameters stand one after the other like the fields of a struct, ended by the end of the message. A reader skips
 //! fields after the last that it knows, and gives their default to those that an older writer did not send.

@@ -113,3 +113,19 @@ fn a_stream_that_could_not_be_asked_for_says_so_once() {
     assert_eq!(numbers.next_blocking(), Some(Err(CallError::Full)));
     assert_eq!(numbers.next_blocking(), None);
 }
+
+#[test]
+fn a_value_that_cannot_be_sent_ends_the_stream_on_both_sides() {
+    use crate::generated::types::{Everything, EverythingRequest};
+    let (near, far) = MemoryBackend::new().create_pipe();
+    let (remote, mut receiver) = (mage::Remote::<Everything>::bind(near), mage::Receiver::<Everything>::bind(far));
+    let mut words = remote.words(0);
+    let Some(EverythingRequest::Words { mut items, .. }) = receiver.try_next().unwrap() else { panic!() };
+    run(items.send("four".into())).unwrap();
+    run(items.send("fives".into())).unwrap();
+    assert_eq!(run(words.next()), Some(Ok("four".to_string())));
+    assert_eq!(run(words.next()), Some(Err(CallError::Unsendable)));
+    assert_eq!(run(words.next()), None);
+    assert!(receiver.try_next().unwrap().is_none());
+    assert_eq!(run(items.send("late".into())), Err(StreamClosed("late".to_string())));
+}

@@ -136,6 +136,7 @@ programs! {
         a_message_to_a_receiver_that_is_gone_is_dropped
         ends_of_different_interfaces_do_not_meet
         a_call_is_answered_by_another_process
+        a_shared_buffer_is_read_where_it_lies
         a_node_that_is_never_used_leaves_nothing
     }
     endings {
@@ -150,6 +151,7 @@ programs! {
         no_descriptor_and_no_zombie_remains
         a_worker_that_is_dropped_is_reaped
         a_grandchild_inherits_no_socket
+        a_process_without_descriptors_loses_one_pipe_only
     }
 }
 

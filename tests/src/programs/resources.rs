@@ -147,3 +147,35 @@ pub(super) mod a_grandchild_inherits_no_socket {
         send(&pipe, &list.stdout[..]).await;
     }
 }
+
+pub(super) mod a_process_without_descriptors_loses_one_pipe_only {
+    use mage::pipe::{CloseReason, Loss};
+    use rustix::process::{Resource, Rlimit, setrlimit};
+
+    use super::*;
+
+    pub(in crate::programs) async fn parent(stage: &Stage) {
+        let mut worker = stage.child("has no descriptors").pipes(2).spawn(&stage.node).expect("a child");
+        let (takes_handle, lives_on) = (worker.take_pipe().expect("a pipe"), worker.take_pipe().expect("a pipe"));
+        receive(&lives_on).await;
+        let handle = fs::File::open("/dev/null").expect("a file");
+        send(&takes_handle, Message { handles: vec![handle.into()], ..Message::default() }).await;
+        send(&lives_on, &b"still there?"[..]).await;
+        assert_eq!(*receive(&lives_on).await.payload, *b"still there");
+        succeeded(worker).await;
+    }
+
+    pub(in crate::programs) async fn child(stage: &Stage, _part: &str) {
+        let accepting = mage::Invitation::inherited().expect("an invitation").accept(&stage.node);
+        let [takes_handle, lives_on] = <[_; 2]>::try_from(accepting.all().await.expect("pipes")).expect("two pipes");
+        setrlimit(Resource::Nofile, Rlimit { current: Some(200), maximum: Some(200) }).expect("a lower limit");
+        let mut all = Vec::new();
+        while let Ok(file) = fs::File::open("/dev/null") {
+            all.push(file);
+        }
+        send(&lives_on, &b"none is left"[..]).await;
+        assert_eq!(*receive(&lives_on).await.payload, *b"still there?");
+        assert_eq!(takes_handle.receive().await.expect_err("no message"), CloseReason::Lost(Loss::Exhausted));
+        send(&lives_on, &b"still there"[..]).await;
+    }
+}

@@ -3,7 +3,7 @@
 use mage::pipe::CloseReason;
 use mage::{Receiver, Remote};
 
-use super::{Carrier, Stage, Words, WordsRequest, said, succeeded};
+use super::{Carrier, CarrierRequest, Stage, Words, WordsRequest, patterned, said, succeeded};
 
 pub(super) mod a_message_to_a_receiver_that_is_gone_is_dropped {
     use super::*;
@@ -68,6 +68,29 @@ pub(super) mod a_call_is_answered_by_another_process {
                 other => panic!("{other:?}"),
             }
         }
+    }
+}
+
+pub(super) mod a_shared_buffer_is_read_where_it_lies {
+    use mage::SharedBuffer;
+
+    use super::*;
+
+    const LENGTH: usize = 16 << 20;
+
+    pub(in crate::programs) async fn parent(stage: &Stage) {
+        let (worker, pipe) = stage.start("reads");
+        let carrier = Remote::<Carrier>::bind(pipe);
+        let mut buffer = SharedBuffer::create(LENGTH).expect("memory");
+        buffer.copy_from_slice(&patterned(LENGTH));
+        carrier.take_buffer(buffer.seal().expect("a seal")).expect("room");
+        succeeded(worker).await;
+    }
+
+    pub(in crate::programs) async fn child(stage: &Stage, _part: &str) {
+        let mut receiver = Receiver::<Carrier>::bind(stage.join().await);
+        let Some(CarrierRequest::TakeBuffer { buffer }) = receiver.next().await else { panic!("no buffer") };
+        assert!(*buffer == *patterned(LENGTH), "the bytes differ");
     }
 }
 
