@@ -10,6 +10,8 @@ use std::pin::Pin;
 use std::task::{Poll, Waker};
 use std::time::Instant;
 
+use mage_proto::NodeName;
+
 use crate::adapter::{BoxFuture, WouldDeadlock};
 use crate::pipe::{CloseReason, Message, SendErrorKind};
 
@@ -67,6 +69,13 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
 
     /// Ends `end`; the far end reads what was sent before, then sees the code and text.
     fn close(&self, end: End, code: u32, text: &str);
+
+    /// Reports to whoever supervises the provider that a message taken from `end` breaks the rules of its interface, and
+    /// says which node messages come from there, where that is known. Nothing closes by it.
+    fn reject(&self, end: End, reason: &str) -> Option<NodeName> {
+        let _ = (end, reason);
+        None
+    }
 
     /// Runs `future` on the calling thread until it completes.
     ///

@@ -25,7 +25,7 @@ use mage_proto::LinkId;
 
 use crate::adapter::{Adapter, WouldDeadlock};
 use crate::backend::Backend;
-use crate::driver::{Driver, Supervisor};
+use crate::driver::{Driver, LinkKind, Supervisor};
 use crate::endpoint::{PendingReceiver, PendingRemote};
 use crate::interface::Interface;
 use crate::pipe::MessagePipe;
@@ -77,6 +77,16 @@ pub enum NodeEvent {
         via: NodeName,
         /// What is wrong.
         error: RouteError,
+    },
+    /// A message did not fit the interface of its pipe, which closes.
+    BadMessage {
+        /// The node that messages come from there, unless it is lost.
+        node: Option<NodeName>,
+        /// Nobody passes messages on between that node and this one: it was that node's doing. False does not say that
+        /// it was not.
+        direct: bool,
+        /// The method, the parameter, and what is wrong.
+        reason: String,
     },
     /// The adapter or the system refused to watch a new connection, which ends.
     LinkFailed {
@@ -171,9 +181,28 @@ impl Node {
     ///
     /// Why nobody can be invited over this socket, which is given back.
     pub fn invite(&self, socket: impl Into<OwnedFd>) -> Result<MessagePipe, InviteError> {
-        let (link, mut pipes) = self.begin_invite(socket.into(), 1)?;
+        self.invite_to(socket.into(), LinkKind::Network)
+    }
+
+    fn invite_to(&self, socket: OwnedFd, kind: LinkKind) -> Result<MessagePipe, InviteError> {
+        let (link, mut pipes) = self.begin_invite(socket, 1, kind)?;
         self.0.driver.forget_join(link);
         Ok(pipes.pop().unwrap_or_else(|| self.pipe(crate::backend::End::GIVEN_UP)))
+    }
+
+    /// [Invites](Self::invite) without letting the other side into this node's network: the two nodes share this pipe and
+    /// what is sent over it, and learn the names of no other node. For who is not trusted with the rest, or has a network
+    /// of its own.
+    ///
+    /// The other side has to [accept](Self::accept_isolated) in the same manner; each may do so any number of times. A
+    /// pipe can be moved over such a connection only if its far end is at one of the two nodes: anything else is
+    /// [`SendErrorKind::Isolated`](crate::pipe::SendErrorKind::Isolated).
+    ///
+    /// # Errors
+    ///
+    /// Why nobody can be invited over this socket, which is given back.
+    pub fn invite_isolated(&self, socket: impl Into<OwnedFd>) -> Result<MessagePipe, InviteError> {
+        self.invite_to(socket.into(), LinkKind::Isolated)
     }
 
     /// [Invites](Self::invite) with `pipes` first pipes, at most 128, which the invitee finds in the same order.
@@ -182,17 +211,22 @@ impl Node {
     ///
     /// Why nobody can be invited over this socket, which is given back.
     pub fn invite_many(&self, socket: impl Into<OwnedFd>, pipes: u16) -> Result<Vec<MessagePipe>, InviteError> {
-        let (link, pipes) = self.begin_invite(socket.into(), pipes)?;
+        let (link, pipes) = self.begin_invite(socket.into(), pipes, LinkKind::Network)?;
         self.0.driver.forget_join(link);
         Ok(pipes)
     }
 
     /// Invites, and remembers the outcome until somebody asks for it.
-    pub(crate) fn begin_invite(&self, socket: OwnedFd, pipes: u16) -> Result<(LinkId, Vec<MessagePipe>), InviteError> {
+    pub(crate) fn begin_invite(
+        &self,
+        socket: OwnedFd,
+        pipes: u16,
+        kind: LinkKind,
+    ) -> Result<(LinkId, Vec<MessagePipe>), InviteError> {
         if let Err(error) = socket::check(socket.as_fd()) {
             return Err(InviteError { kind: InviteErrorKind::Socket(error), socket });
         }
-        self.0.driver.invite(socket, pipes).map_err(|(refusal, socket)| {
+        self.0.driver.invite(socket, pipes, kind).map_err(|(refusal, socket)| {
             let kind = refusal.map_or(InviteErrorKind::ShutDown, InviteErrorKind::from);
             InviteError { kind, socket }
         })
@@ -201,10 +235,19 @@ impl Node {
     /// Accepts the invitation that comes, or waits already, in `socket`. What is returned is a future of the inviter's
     /// first pipe; it can also be waited for, or be given a callback.
     pub fn accept(&self, socket: impl Into<OwnedFd>) -> Accepting {
-        let socket = socket.into();
+        self.accept_from(socket.into(), LinkKind::Network)
+    }
+
+    /// [Accepts](Self::accept) what an [isolated](Self::invite_isolated) invitation offers, without joining the inviter's
+    /// network. A node that has a network of its own, or is a member of another, may do so.
+    pub fn accept_isolated(&self, socket: impl Into<OwnedFd>) -> Accepting {
+        self.accept_from(socket.into(), LinkKind::Isolated)
+    }
+
+    fn accept_from(&self, socket: OwnedFd, kind: LinkKind) -> Accepting {
         let checked = socket::check(socket.as_fd()).map_err(AcceptError::Socket);
         let begun = checked.and_then(|()| {
-            let accepted = self.0.driver.accept(socket);
+            let accepted = self.0.driver.accept(socket, kind);
             accepted.map_err(|(refusal, _)| refusal.map_or(AcceptError::ShutDown, AcceptError::from))
         });
         Accepting::new(Arc::clone(&self.0.driver), begun)

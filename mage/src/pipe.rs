@@ -54,6 +54,9 @@ pub enum SendErrorKind {
         /// The limit in bytes.
         limit: usize,
     },
+    /// Structs and unions lie deeper in one another than a reader would follow.
+    #[error("structs lie more than {MAX_DEPTH} deep in one another", MAX_DEPTH = crate::parameter::MAX_DEPTH)]
+    TooDeep,
     /// More pipes or handles than one message may carry.
     #[error("too many pipes or handles in one message")]
     TooManyAttachments,

@@ -28,7 +28,7 @@ use mage_proto::LinkId;
 
 use crate::adapter::WouldDeadlock;
 use crate::backend::Backend;
-use crate::driver::{Driver, JoinFailed};
+use crate::driver::{Driver, JoinFailed, LinkKind};
 use crate::inherit::{ENTRY, INVITATION};
 use crate::interface::Interface;
 use crate::node::{InviteErrorKind, JoinError, Node, NodeName};
@@ -352,7 +352,8 @@ impl WorkerCommand {
     /// Why it does not run; nothing of it remains.
     pub fn spawn(mut self, node: &Node) -> Result<Worker, SpawnError> {
         let (ours, theirs) = socket::pair().map_err(SpawnError::Socket)?;
-        let (link, pipes) = node.begin_invite(ours, self.pipes).map_err(|error| SpawnError::Invite(error.kind))?;
+        let invited = node.begin_invite(ours, self.pipes, LinkKind::Network);
+        let (link, pipes) = invited.map_err(|error| SpawnError::Invite(error.kind))?;
         let driver = Arc::clone(node.driver());
         self.command.env(INVITATION, "0").stdin(theirs);
         let started = self.command.spawn().map_err(|source| {

@@ -113,7 +113,7 @@ impl<H, S: NameSource> Node<H, S> {
         let queue = core::mem::take(&mut active.queue);
         let reason = CloseReason::Closed { code: closing.code, text: closing.text };
         let window = active.credit.window;
-        let detached = Detached { queue, reason: reason.clone(), holder, window };
+        let detached = Detached { queue, origin: from.node, reason: reason.clone(), holder, window };
         let Some(mut port) = self.ports.detach(id, detached) else { return };
         if let Some(outbound) = outbound {
             self.emit(name, outbound, EventKind::Close(Closing::default()));

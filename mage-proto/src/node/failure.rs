@@ -54,7 +54,7 @@ impl<H, S: NameSource> Node<H, S> {
                 let partial = active.assembly.take().map(|assembly| assembly.into_data(true));
                 let reason = CloseReason::Lost(loss);
                 let window = active.credit.window;
-                let detached = Detached { queue, reason: reason.clone(), holder, window };
+                let detached = Detached { queue, origin: writer.node, reason: reason.clone(), holder, window };
                 if let Some(port) = self.ports.detach(id, detached) {
                     self.signal(holder == Holder::Application, Output::Ended { port: id, reason });
                     self.retire(port);

@@ -10,7 +10,7 @@ use crate::close::CloseReason;
 use crate::message::{Data, Message, Port as Key};
 use crate::name::{NameSource, NodeName};
 use crate::output::Output;
-use crate::port::{Active, Entry, Port, State};
+use crate::port::{Active, Detached, Entry, Port, State};
 
 /// Where a received message came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +33,20 @@ impl<H, S: NameSource> Node<H, S> {
         let source = self.next_source(port);
         let message = self.receive(port)?;
         Ok(message.zip(source))
+    }
+
+    /// Where a message would come from that arrived at `port` now; of a pipe that has ended, where the last ones came from.
+    /// For who takes many messages [at once](Self::receive_batch) and finds out later that one of them was wrong.
+    #[must_use]
+    pub fn source(&self, port: &Key) -> Option<Source> {
+        match self.ports.entry(port.0)? {
+            Entry::Detached(Detached { origin, .. }) => Some(Source { node: Some(*origin), direct: false }),
+            Entry::Routed(Port { writer, state: State::Active(Active { outbound, .. }), .. }) => {
+                let node = writer.address().node;
+                Some(Source { node: Some(node), direct: outbound.is_some_and(|peer| peer.node == node) })
+            }
+            Entry::Routed(Port { state: State::Stub(_) | State::Proxy(_) | State::Dead { .. }, .. }) => None,
+        }
     }
 
     /// Reports that a message from `source` breaks the rules of the application, as [`Output::Rejected`]. What follows

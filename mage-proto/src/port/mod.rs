@@ -153,6 +153,8 @@ pub(crate) enum Told {
 #[derive(Debug, Clone)]
 pub(crate) struct Detached<H> {
     pub(crate) queue: VecDeque<Data<H>>,
+    /// The node of its last writer.
+    pub(crate) origin: NodeName,
     pub(crate) reason: CloseReason,
     pub(crate) holder: Holder,
     /// The pipe's window, which bounds the queue wherever it moves.

@@ -20,6 +20,9 @@ mod table;
 use std::convert::Infallible;
 use std::fmt;
 
+use mage_proto::NodeName;
+
+use crate::backend::{Backend, End};
 use crate::parameter::{BadValue, Fault};
 use crate::pipe::{CloseReason, SendErrorKind};
 
@@ -107,6 +110,7 @@ impl<E> From<SendErrorKind> for CallError<E> {
             SendErrorKind::Closed(reason) => Self::Closed(reason),
             SendErrorKind::Full => Self::Full,
             SendErrorKind::TooLarge { .. }
+            | SendErrorKind::TooDeep
             | SendErrorKind::TooManyAttachments
             | SendErrorKind::OwnPipe
             | SendErrorKind::Foreign
@@ -121,11 +125,12 @@ pub struct BadMessage {
     method: &'static str,
     path: String,
     value: BadValue,
+    node: Option<NodeName>,
 }
 
 impl BadMessage {
     pub(crate) fn new(method: &'static str, fault: &Fault) -> Self {
-        Self { method, path: fault.path(), value: fault.value() }
+        Self { method, path: fault.path(), value: fault.value(), node: None }
     }
 
     /// The full name of the method; of the interface, when the message belongs to none of its methods.
@@ -142,6 +147,17 @@ impl BadMessage {
     /// What is wrong.
     pub fn value(&self) -> BadValue {
         self.value
+    }
+
+    /// The node that messages come from on this pipe, where that is known: the far side's, or one that passes messages on
+    /// for it.
+    pub fn node(&self) -> Option<NodeName> {
+        self.node
+    }
+
+    /// Tells the supervisor of the pipe's node.
+    pub(crate) fn report(&mut self, backend: &dyn Backend, end: End) {
+        self.node = backend.reject(end, &self.to_string());
     }
 
     /// What the far side gets to see.

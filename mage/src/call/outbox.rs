@@ -83,6 +83,7 @@ impl Outbox {
             Err((SendErrorKind::Closed(_), _)) => None,
             Err((
                 SendErrorKind::TooLarge { .. }
+                | SendErrorKind::TooDeep
                 | SendErrorKind::TooManyAttachments
                 | SendErrorKind::OwnPipe
                 | SendErrorKind::Foreign

@@ -94,8 +94,8 @@ impl<T, E> Reply<T, E> {
 #[inline]
 fn read<T, E>(method: &Method<T, E>, calls: &CallTable, answer: &mut Message) -> Result<T, CallError<E>> {
     read_answer(method, answer).unwrap_or_else(|fault| {
-        let bad = BadMessage::new(method.name, &fault);
-        calls.refuse(&bad);
+        let mut bad = BadMessage::new(method.name, &fault);
+        calls.refuse(&mut bad);
         Err(CallError::BadAnswer(bad))
     })
 }

@@ -117,8 +117,8 @@ impl<T> Streaming<T> {
                 Some(Err(error))
             }
             Err(fault) => {
-                let bad = BadMessage::new(self.method.name, &fault);
-                calls.refuse(&bad);
+                let mut bad = BadMessage::new(self.method.name, &fault);
+                calls.refuse(&mut bad);
                 self.finish();
                 Some(Err(CallError::BadAnswer(bad)))
             }

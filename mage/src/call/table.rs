@@ -247,12 +247,13 @@ impl CallTable {
         arrived.clear();
         wakers.into_iter().for_each(Waker::wake);
         if let Some(value) = bad {
-            self.refuse(&BadMessage::new(self.identity.name, &Fault::from(value)));
+            self.refuse(&mut BadMessage::new(self.identity.name, &Fault::from(value)));
         }
     }
 
     /// Closes the pipe because of what arrived on it.
-    pub(super) fn refuse(&self, bad: &BadMessage) {
+    pub(super) fn refuse(&self, bad: &mut BadMessage) {
+        bad.report(&*self.outbox.backend, self.outbox.end);
         let reason = bad.close_reason();
         if let CloseReason::Closed { code, text } = &reason {
             self.outbox.backend.close(self.outbox.end, *code, text);

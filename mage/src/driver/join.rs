@@ -16,6 +16,15 @@ use super::Driver;
 use super::effect::Effects;
 use crate::pipe::MessagePipe;
 
+/// What two nodes share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LinkKind {
+    /// Their network.
+    Network,
+    /// The pipes of the invitation, and what is sent over them.
+    Isolated,
+}
+
 /// Why two nodes did not meet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum JoinFailed {
@@ -106,11 +115,16 @@ impl Driver {
         &self,
         socket: OwnedFd,
         pipes: u16,
+        kind: LinkKind,
     ) -> Result<(LinkId, Vec<MessagePipe>), Refused<mage_proto::InviteError>> {
         let mut effects = Effects::new();
         let invited = self.enter(&mut effects, |state, _| {
             let Some(core) = state.open_core() else { return Err((None, socket)) };
-            let (link, ports) = core.invite(socket, pipes).map_err(|(error, socket)| (Some(error), socket))?;
+            let invited = match kind {
+                LinkKind::Network => core.invite(socket, pipes),
+                LinkKind::Isolated => core.invite_isolated(socket, pipes),
+            };
+            let (link, ports) = invited.map_err(|(error, socket)| (Some(error), socket))?;
             state.joins.begin(link);
             let pipes = ports.into_iter().filter_map(|port| state.adopt(port)).collect();
             Ok((link, pipes))
@@ -120,11 +134,15 @@ impl Driver {
     }
 
     /// Accepts the invitation that comes, or waits, in `socket`.
-    pub(crate) fn accept(&self, socket: OwnedFd) -> Result<LinkId, Refused<mage_proto::AcceptError>> {
+    pub(crate) fn accept(&self, socket: OwnedFd, kind: LinkKind) -> Result<LinkId, Refused<mage_proto::AcceptError>> {
         let mut effects = Effects::new();
         let accepted = self.enter(&mut effects, |state, _| {
             let Some(core) = state.open_core() else { return Err((None, socket)) };
-            let link = core.accept(socket).map_err(|(error, socket)| (Some(error), socket))?;
+            let accepted = match kind {
+                LinkKind::Network => core.accept(socket),
+                LinkKind::Isolated => core.accept_isolated(socket),
+            };
+            let link = accepted.map_err(|(error, socket)| (Some(error), socket))?;
             state.joins.begin(link);
             Ok(link)
         });

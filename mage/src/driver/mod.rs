@@ -37,7 +37,7 @@ use join::Joins;
 use link::Link;
 use seat::Seats;
 
-pub(crate) use join::JoinFailed;
+pub(crate) use join::{JoinFailed, LinkKind};
 
 pub(crate) type Core = mage_proto::Node<OwnedFd, OsNames>;
 /// What the application wants to hear of its node, besides what its pipes say.
@@ -287,6 +287,9 @@ impl State {
             Output::NodeLost { node, after_bye } => effects.tell(NodeEvent::NodeLost { node, after_bye }),
             Output::BadPeer { link: _, node, violation } => effects.tell(NodeEvent::BadPeer { node, violation }),
             Output::BadRoute { port: _, via, error } => effects.tell(NodeEvent::BadRoute { via, error }),
+            Output::Rejected { node, direct, reason } => {
+                effects.tell(NodeEvent::BadMessage { node, direct, reason });
+            }
             Output::BrokerLost => effects.tell(NodeEvent::BrokerLost),
             Output::Drained => {
                 if let Leaving::Draining(Some(waker)) = std::mem::replace(&mut self.leaving, Leaving::Drained) {

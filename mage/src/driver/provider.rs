@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
+use mage_proto::NodeName;
 use smallvec::SmallVec;
 
 use super::effect::{Dropped, Effect, Effects};
@@ -256,6 +257,18 @@ impl Backend for Driver {
         self.perform_sent(&mut effects);
     }
 
+    fn reject(&self, end: End, reason: &str) -> Option<NodeName> {
+        let mut effects = Effects::new();
+        let source = self.enter(&mut effects, |state, _| {
+            let (core, seat) = (state.core.as_mut()?, state.seats.get(end)?);
+            let source = core.source(&seat.port)?;
+            core.reject(source, reason);
+            Some(source)
+        });
+        self.perform(&mut effects);
+        source?.node
+    }
+
     fn block_on(&self, future: Pin<&mut dyn Future<Output = ()>>) -> Result<(), WouldDeadlock> {
         flush_before_sleep();
         self.adapter.block_on(pin!(Flushing(future)))
@@ -294,6 +307,7 @@ fn kind(kind: mage_proto::SendErrorKind) -> SendErrorKind {
         Kind::TooManyAttachments { .. } => SendErrorKind::TooManyAttachments,
         Kind::OwnPipe => SendErrorKind::OwnPipe,
         Kind::BadPort => SendErrorKind::Foreign,
+        Kind::Isolated => SendErrorKind::Isolated,
         // Whatever a later core refuses, the message stays with its sender.
         _ => SendErrorKind::Foreign,
     }

@@ -12,6 +12,10 @@ use super::Parameter;
 use super::fault::{BadValue, Fault, MAX_DEPTH};
 use crate::pipe::{Message, MessagePipe, Payload};
 
+/// How much of the stack structs that lie in one another may take while they are read, in bytes. Whoever sends chooses how
+/// deep they lie, whoever wrote the interface how large each is, and threads have 2 MiB.
+const MAX_STACK: usize = 512 << 10;
+
 /// Below this size, in bytes, a value is copied out of its message.
 const SLICE_FROM: usize = 512;
 
@@ -23,6 +27,8 @@ pub struct Decoder<'a> {
     pipes: Attachments<'a, MessagePipe>,
     handles: Attachments<'a, OwnedFd>,
     depth: u16,
+    /// Where on the stack the outermost struct is read.
+    base: usize,
 }
 
 /// Pipes or handles. Writers number them as they come, so that the ones passed over are those that a reader skipped.
@@ -54,7 +60,7 @@ impl<'a> Decoder<'a> {
         let Message { payload, pipes, handles } = message;
         let payload: &Payload = payload;
         let rest = payload.get(start..).unwrap_or_default();
-        Self { payload, rest, pipes: Attachments::new(pipes), handles: Attachments::new(handles), depth: 0 }
+        Self { payload, rest, pipes: Attachments::new(pipes), handles: Attachments::new(handles), depth: 0, base: 0 }
     }
 
     /// Reads with `decode` what `message` holds from byte `start` on.
@@ -243,7 +249,11 @@ impl<'a> Decoder<'a> {
     pub fn sized<T>(&mut self, decode: impl FnOnce(&mut Self) -> Result<T, Fault>) -> Result<T, Fault> {
         let size = self.count()?;
         let part = self.take(size)?;
-        if self.depth == MAX_DEPTH {
+        let place = 0_u8;
+        let place = std::hint::black_box(&raw const place).addr();
+        if self.depth == 0 {
+            self.base = place;
+        } else if self.depth == MAX_DEPTH || self.base.abs_diff(place) > MAX_STACK {
             return Err(BadValue::TooDeep.into());
         }
         let after = std::mem::replace(&mut self.rest, part);

@@ -10,7 +10,7 @@
 
 use std::os::fd::OwnedFd;
 
-use super::Data;
+use super::{Data, MAX_DEPTH};
 use crate::pipe::{Message, MessagePipe, Payload, SendErrorKind};
 
 /// A message in the making.
@@ -20,19 +20,10 @@ pub struct Encoder {
     pub(crate) message: Message,
     /// Every byte, once it is not empty.
     spilled: Vec<u8>,
-    refused: Option<Oversize>,
+    /// How many sized parts are open.
+    depth: u16,
+    refused: Option<SendErrorKind>,
 }
-
-#[derive(Debug, Clone, Copy)]
-struct Oversize {
-    size: usize,
-    limit: usize,
-}
-
-/// Where the size of a sized part will stand, see [`Encoder::begin`].
-#[derive(Debug)]
-#[must_use]
-pub struct SizeMark(usize);
 
 impl Default for Encoder {
     fn default() -> Self {
@@ -45,7 +36,7 @@ impl Encoder {
     #[inline]
     pub const fn new() -> Self {
         let message = Message { payload: Payload::new(), pipes: Vec::new(), handles: Vec::new() };
-        Self { message, spilled: Vec::new(), refused: None }
+        Self { message, spilled: Vec::new(), depth: 0, refused: None }
     }
 
     /// Appends bytes as they are, without a length.
@@ -80,7 +71,7 @@ impl Encoder {
     pub fn count(&mut self, count: usize) {
         match u32::try_from(count) {
             Ok(count) => self.raw(&count.to_le_bytes()),
-            Err(_) => self.refuse(count, u32::MAX as usize),
+            Err(_) => self.refuse(SendErrorKind::TooLarge { size: count, limit: u32::MAX as usize }),
         }
     }
 
@@ -105,7 +96,7 @@ impl Encoder {
     /// Appends at most `max` bytes; more make the message one that cannot be sent.
     pub fn bytes_within(&mut self, bytes: &[u8], max: u32) {
         if bytes.len() > max as usize {
-            self.refuse(bytes.len(), max as usize);
+            self.refuse(SendErrorKind::TooLarge { size: bytes.len(), limit: max as usize });
         } else {
             self.bytes(bytes);
         }
@@ -146,21 +137,29 @@ impl Encoder {
         T::encode_all(values, self);
     }
 
-    /// Begins a part that a reader can skip: four bytes for its size, filled in by [`end`](Self::end).
+    /// Appends what `encode` writes as a part that a reader can skip: four bytes for its size before it. Deeper in one
+    /// another than a reader follows, nothing more is written, and the message is one that cannot be sent.
     #[inline]
-    pub fn begin(&mut self) -> SizeMark {
+    pub fn sized(&mut self, encode: impl FnOnce(&mut Self)) {
+        if self.depth == MAX_DEPTH {
+            return self.refuse(SendErrorKind::TooDeep);
+        }
         self.raw(&[0; 4]);
-        SizeMark(self.written())
+        let start = self.written();
+        self.depth += 1;
+        encode(self);
+        self.depth -= 1;
+        self.fill_in(start);
     }
 
-    /// Ends the part that began at `mark`.
+    /// Writes the size of the part from `start` on before it.
     #[inline]
-    pub fn end(&mut self, mark: SizeMark) {
-        let size = self.written() - mark.0;
+    fn fill_in(&mut self, start: usize) {
+        let size = self.written() - start;
         let Ok(bytes) = u32::try_from(size).map(u32::to_le_bytes) else {
-            return self.refuse(size, u32::MAX as usize);
+            return self.refuse(SendErrorKind::TooLarge { size, limit: u32::MAX as usize });
         };
-        let place = mark.0 - 4..mark.0;
+        let place = start - 4..start;
         match self.message.payload.inline_mut() {
             Some((data, _)) if self.spilled.is_empty() => data[place].copy_from_slice(&bytes),
             Some(_) | None => self.spilled[place].copy_from_slice(&bytes),
@@ -186,15 +185,16 @@ impl Encoder {
     }
 
     #[cold]
-    fn refuse(&mut self, size: usize, limit: usize) {
-        self.refused.get_or_insert(Oversize { size, limit });
+    fn refuse(&mut self, why: SendErrorKind) {
+        self.refused.get_or_insert(why);
     }
 
     /// Completes the message.
     ///
     /// # Errors
     ///
-    /// [`SendErrorKind::TooLarge`] when a value exceeded its bound, with what was written besides.
+    /// [`SendErrorKind::TooLarge`] when a value exceeded its bound, [`SendErrorKind::TooDeep`] when structs lie too deep in
+    /// one another, with what was written besides.
     #[inline]
     pub fn finish(mut self) -> Result<Message, (SendErrorKind, Message)> {
         match self.seal() {
@@ -209,7 +209,7 @@ impl Encoder {
         if !self.spilled.is_empty() {
             self.message.payload = Payload::from(std::mem::take(&mut self.spilled));
         }
-        self.refused.map(|Oversize { size, limit }| SendErrorKind::TooLarge { size, limit })
+        self.refused.take()
     }
 }
 
@@ -239,9 +239,7 @@ mod tests {
         for filler in [0, 100, 106, 107, 200] {
             let written = payload(|to| {
                 to.raw(&vec![7; filler]);
-                let mark = to.begin();
-                to.string("abc");
-                to.end(mark);
+                to.sized(|to| to.string("abc"));
             });
             assert_eq!(&written[filler..], [7, 0, 0, 0, 3, 0, 0, 0, b'a', b'b', b'c'], "after {filler} bytes");
         }

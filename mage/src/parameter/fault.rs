@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-/// How deep structs may lie in one another.
+/// How deep structs and unions may lie in one another.
 pub const MAX_DEPTH: u16 = 64;
 
 /// What is wrong with a value in a message.
@@ -71,8 +71,8 @@ pub enum BadValue {
         /// What it should be.
         wanted: &'static str,
     },
-    /// Structs that lie deeper in one another than [`MAX_DEPTH`].
-    #[error("structs lie more than {MAX_DEPTH} deep in one another")]
+    /// Structs that lie deeper in one another than [`MAX_DEPTH`], or would take too much of the stack to be read.
+    #[error("structs lie too deep in one another")]
     TooDeep,
     /// A value of a type that has none.
     #[error("there is no such value")]

@@ -27,7 +27,7 @@ mod fault;
 mod scalar;
 
 pub use decoder::Decoder;
-pub use encoder::{Encoder, SizeMark};
+pub use encoder::Encoder;
 pub use fault::{BadValue, Fault, MAX_DEPTH};
 
 /// A type that parameters, fields and answers can have.

@@ -127,6 +127,20 @@ fn structs_that_lie_too_deep_are_refused() {
 }
 
 #[test]
+fn structs_that_would_take_too_much_of_the_stack_are_refused_before_they_do() {
+    fn descend(from: &mut Decoder<'_>) -> Result<usize, Fault> {
+        let large = std::hint::black_box([0_u8; 100_000]);
+        let inner = if from.at_end() { 0 } else { from.sized(descend)? };
+        Ok(inner + large.len() / 100_000)
+    }
+    let nested = |depth: u32| -> Vec<u8> { (0..depth).rev().flat_map(|inner| (inner * 4).to_le_bytes()).collect() };
+    let reach = move |depth| Decoder::read_message(nested(depth)[..].into(), 0, descend).map_err(|fault| fault.value());
+    let threads = std::thread::Builder::new().stack_size(2 << 20);
+    let reached = threads.spawn(move || (reach(1), reach(64))).unwrap().join().unwrap();
+    assert_eq!(reached, (Ok(2), Err(BadValue::TooDeep)));
+}
+
+#[test]
 fn many_bytes_are_a_slice_of_the_message_and_few_are_not() {
     let large = Bytes::from(vec![7u8; 1 << 20]);
     let mut message = Message::from(Payload::from({
@@ -145,9 +159,7 @@ fn many_bytes_are_a_slice_of_the_message_and_few_are_not() {
 #[test]
 fn bytes_inside_a_sized_part_are_the_right_slice() {
     let mut to = Encoder::new();
-    let mark = to.begin();
-    to.bytes(&[1; 600]);
-    to.end(mark);
+    to.sized(|to| to.bytes(&[1; 600]));
     to.bytes(&[2; 600]);
     let read = Decoder::read_message(to.finish().unwrap(), 0, |from| Ok((from.sized(Decoder::bytes)?, from.bytes()?)));
     let (inner, outer) = read.unwrap();

@@ -193,7 +193,7 @@ impl<I: Interface> Receiver<I> {
             match read {
                 Ok(Some(request)) => return Poll::Ready(Some(request)),
                 Ok(None) => {}
-                Err(bad) => self.refuse(&bad),
+                Err(mut bad) => self.refuse(&mut bad),
             }
         }
         waker.wake_by_ref();
@@ -358,7 +358,8 @@ impl<I: Interface> Receiver<I> {
     }
 
     #[cold]
-    fn refuse(&mut self, bad: &BadMessage) {
+    fn refuse(&mut self, bad: &mut BadMessage) {
+        bad.report(&**self.pipe.backend(), self.pipe.end());
         if let Some(observe) = &mut self.on_bad_message {
             observe(bad);
         }

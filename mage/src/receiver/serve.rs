@@ -23,11 +23,16 @@ impl<I: Interface> Receiver<I> {
     /// Requests begin in order and overlap where they wait, all in the task that polls this. When the far end is gone,
     /// calls whose answer nobody waits for are dropped, and one-way requests are completed first. A panic closes the pipe
     /// with the code [`CLOSED_PANICKED`](crate::call::CLOSED_PANICKED).
-    pub async fn serve<H>(self, handler: H) -> CloseReason
+    #[expect(
+        clippy::manual_async_fn,
+        reason = "`Send` has to be declared: inferred, it would depend on itself where a handler spawns one of its own type"
+    )]
+    pub fn serve<H>(self, handler: H) -> impl Future<Output = CloseReason> + Send
     where
         I: Serve<H>,
+        H: Send + Sync,
     {
-        self.drive(|request| I::serve(&handler, request)).await
+        async move { self.drive(|request| I::serve(&handler, request)).await }
     }
 
     /// As [`serve`](Self::serve), for an implementation and futures that stay on their thread.

@@ -18,6 +18,12 @@ pub mod names {
     include!("../../../magen-nom/tests/golden/generate/names.rs");
 }
 
+/// Interfaces and methods that are called like what generated code is made of.
+#[deny(warnings, missing_docs)]
+pub mod words {
+    include!("../../../magen-nom/tests/golden/generate/words.rs");
+}
+
 /// A file as C++ Mage accepts it.
 #[deny(warnings, missing_docs)]
 pub mod mage_files {

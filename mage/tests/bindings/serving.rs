@@ -269,6 +269,45 @@ fn generic_code_can_serve_any_handler_elsewhere() {
     serve(receiver, Plain::default());
 }
 
+/// Serves whoever it is opened for as it serves itself.
+#[derive(Clone)]
+struct Nesting;
+
+fn spawn(future: impl Future<Output = CloseReason> + Send + 'static) {
+    std::thread::spawn(move || run(future));
+}
+
+impl CalculatorHandler for Nesting {
+    async fn log(&self, _text: String) {}
+
+    async fn add(&self, a: i32, b: i32) -> i32 {
+        a + b
+    }
+
+    async fn div(&self, a: i32, b: i32) -> Result<i32, MathError> {
+        crate::implementations::divide(a, b)
+    }
+
+    async fn open(&self, calculator: PendingReceiver<Calculator>) {
+        spawn(calculator.bind().serve(self.clone()));
+    }
+
+    async fn count(&self, _first: i32, _items: StreamSink<i32>) {}
+}
+
+#[test]
+fn a_handler_spawns_receivers_of_its_own_kind() {
+    let backend = MemoryBackend::new();
+    let (mut calls, receiver) = pair_in(&backend);
+    spawn(receiver.serve(Nesting));
+    for depth in 0..3 {
+        let (inner, pending) = mage::PendingRemote::pair(backend.create_pipe());
+        calls.open(pending).unwrap();
+        calls = inner.bind();
+        assert_eq!(calls.add(depth, 1).wait(), Ok(depth + 1));
+    }
+}
+
 /// A sequence that runs when the test says so.
 #[derive(Default, Clone)]
 struct Sequence(Arc<Mutex<VecDeque<Task>>>);

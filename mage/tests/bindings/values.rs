@@ -7,6 +7,7 @@ use std::os::unix::net::UnixStream;
 
 use mage::call::CLOSED_BAD_MESSAGE;
 use mage::memory::MemoryBackend;
+use mage::parameter::BadValue;
 use mage::pipe::SendErrorKind;
 use mage::{Bytes, CallError, CloseReason, MessagePipe, PendingRemote, Receiver, Remote};
 
@@ -210,6 +211,53 @@ fn a_value_over_its_bound_is_not_sent() {
     assert_eq!(run(answered), Err(CallError::Unsendable));
 }
 
+/// Trees in one another.
+fn chain(length: usize) -> Tree {
+    let leaf = Tree { value: 0, left: None, right: None, children: vec![] };
+    (1..length).fold(leaf, |inner, _| Tree { value: 1, left: Some(Box::new(inner)), right: None, children: vec![] })
+}
+
+#[test]
+fn what_lies_too_deep_for_a_reader_is_not_sent_and_closes_nothing() {
+    let (remote, mut receiver) = pair();
+    let options = EverythingOptions { mode: EverythingMode::Fast, retries: 0 };
+    let send = |tree: &Tree| {
+        remote.data(&settings(), &Shape::Circle(0.0), tree, Future::Now, &options, &bounded(), &Nothing {})
+    };
+    send(&chain(64)).unwrap();
+    for length in [65, 5000] {
+        assert_eq!(*send(&chain(length)).unwrap_err().kind(), SendErrorKind::TooDeep);
+    }
+    let Some(EverythingRequest::Data { tree, .. }) = receiver.try_next().unwrap() else { panic!() };
+    assert_eq!(tree, chain(64));
+    assert!(receiver.try_next().unwrap().is_none());
+}
+
+#[test]
+fn a_hostile_writer_cannot_exhaust_the_stack_of_a_reader() {
+    const DATA: [u8; 4] = 0x8e0c_f9d8_u32.to_le_bytes();
+    // One-way, without settings, a circle, and then trees in one another, each the left one of the one around it.
+    let mut bytes = [&[0], &DATA[..], &[0; 4], &[0; 4], &[8, 0, 0, 0], &[0; 8]].concat();
+    let mut tree = vec![0; 10];
+    for _ in 0..5_000 {
+        let size = (tree.len() as u32).to_le_bytes();
+        tree = [&[0; 4], &[1][..], &size, &tree, &[0], &[0; 4]].concat();
+    }
+    bytes.extend_from_slice(&(tree.len() as u32).to_le_bytes());
+    bytes.extend_from_slice(&tree);
+    let (near, far) = MemoryBackend::new().create_pipe();
+    near.send(&bytes[..]).unwrap();
+    let reader = std::thread::Builder::new().stack_size(1 << 20).spawn(move || {
+        let (tell, told) = std::sync::mpsc::channel();
+        let observe = move |bad: &mage::BadMessage| tell.send((bad.method().to_owned(), bad.value())).unwrap();
+        let mut receiver = Receiver::<Everything>::bind(far).on_bad_message(observe);
+        assert!(receiver.try_next().is_err());
+        told.recv().unwrap()
+    });
+    let found = reader.unwrap().join().unwrap();
+    assert_eq!(found, ("golden.types.Everything.Data".to_owned(), BadValue::TooDeep));
+}
+
 /// The bytes of one call, with those between `from` and `to` replaced.
 fn altered(call: impl FnOnce(&Remote<Everything>), alter: impl FnOnce(&mut Vec<u8>)) -> Receiver<Everything> {
     let backend = MemoryBackend::new();
@@ -325,4 +373,43 @@ fn methods_named_like_those_of_remotes_and_traits_are_called_as_any_other() {
     assert_eq!(seen[0], "Clone");
     assert_eq!(seen[6], "To { to: 1, from: 2, caller: 3, served: 4, request: 5, incoming: 6, value: 7, mark: 8 }");
     assert_eq!(seen[7], "NavigateToURL { url: \"https://example.org\" }");
+}
+
+#[test]
+fn interfaces_and_methods_named_like_what_they_are_made_of_are_called_and_served() {
+    use crate::generated::words;
+    struct Plain;
+    impl words::StringSync for Plain {
+        fn string(&mut self, string: String) -> String {
+            string + "!"
+        }
+        fn option(&mut self, option: Option<i32>) -> Option<i32> {
+            option
+        }
+        fn result(&mut self, result: i32) -> Result<i32, words::Error> {
+            if result == 0 { Err(words::Error::Ok(0)) } else { Ok(result) }
+        }
+        fn reply(&mut self, reply: i32, reply2: i32) -> (i32, bool) {
+            (reply + reply2, true)
+        }
+        fn r#type(&mut self, r#type: words::Type) -> words::Type {
+            r#type
+        }
+        fn self_(&mut self, self_: words::Infallible) -> words::Infallible {
+            self_
+        }
+        fn vec(&mut self, _vec: Vec<i32>, _items: mage::StreamSink<i32>) {}
+        fn responder(&mut self, _responder: i32) {}
+        fn caller(&mut self, _caller: i32) {}
+    }
+    let (near, far) = MemoryBackend::new().create_pipe();
+    let remote = Remote::<words::String>::bind(near);
+    let server = std::thread::spawn(move || Receiver::<words::String>::bind(far).serve_sync(&mut Plain));
+    assert_eq!(remote.string("text").wait().as_deref(), Ok("text!"));
+    assert_eq!(remote.option(Some(3)).wait(), Ok(Some(3)));
+    assert_eq!(remote.result(0).wait(), Err(CallError::App(words::Error::Ok(0))));
+    assert_eq!(remote.reply(1, 2).wait(), Ok((3, true)));
+    assert_eq!(remote.self_(words::Infallible::Self_).wait(), Ok(words::Infallible::Self_));
+    drop(remote);
+    server.join().unwrap().unwrap();
 }

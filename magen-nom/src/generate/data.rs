@@ -76,11 +76,8 @@ fn structure_codec(scope: &Scope<'_>, item: &Struct) -> TokenStream {
         let operand = if item.traits.is_data { Operand::Place(place) } else { Operand::Given(place) };
         scope.encode(&field.ty, &operand, &ident("to"))
     });
-    let write = quote! {
-        let mark = to.begin();
-        #(#writes;)*
-        to.end(mark);
-    };
+    let to = if item.fields.is_empty() { quote!(_) } else { quote!(to) };
+    let write = quote!(to.sized(|#to| { #(#writes;)* }););
     codec(&name, item.traits.is_data, &quote!(4), &write, &read)
 }
 
@@ -213,9 +210,7 @@ fn union_codec(scope: &Scope<'_>, item: &Union) -> TokenStream {
         quote! {
             Self::#name(value) => {
                 to.count(#place);
-                let mark = to.begin();
-                #encode;
-                to.end(mark);
+                to.sized(|to| #encode);
             }
         }
     });

@@ -13,6 +13,11 @@ pub mod names {
     include!("../../../magen-nom/tests/golden/generate/names.rs");
 }
 
+/// Interfaces and methods that are called like what generated code is made of.
+pub mod words {
+    include!("../../../magen-nom/tests/golden/generate/words.rs");
+}
+
 /// Files that import each other's types.
 pub mod drawing {
     include!("../../../magen-nom/tests/golden/generate/drawing.rs");

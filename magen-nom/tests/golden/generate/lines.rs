@@ -32,11 +32,11 @@ mod magen_lines {
 
     impl ::mage::parameter::Data for Line {
         fn encode_ref(&self, to: &mut ::mage::parameter::Encoder) {
-            let mark = to.begin();
-            ::mage::parameter::Data::encode_ref(&self.from, to);
-            ::mage::parameter::Data::encode_ref(&self.to, to);
-            ::mage::parameter::Data::encode_ref(&self.kind, to);
-            to.end(mark);
+            to.sized(|to| {
+                ::mage::parameter::Data::encode_ref(&self.from, to);
+                ::mage::parameter::Data::encode_ref(&self.to, to);
+                ::mage::parameter::Data::encode_ref(&self.kind, to);
+            });
         }
     }
 
@@ -78,10 +78,10 @@ mod magen_lines {
 
         impl ::mage::parameter::Data for Point {
             fn encode_ref(&self, to: &mut ::mage::parameter::Encoder) {
-                let mark = to.begin();
-                ::mage::parameter::Data::encode_ref(&self.x, to);
-                ::mage::parameter::Data::encode_ref(&self.y, to);
-                to.end(mark);
+                to.sized(|to| {
+                    ::mage::parameter::Data::encode_ref(&self.x, to);
+                    ::mage::parameter::Data::encode_ref(&self.y, to);
+                });
             }
         }
 

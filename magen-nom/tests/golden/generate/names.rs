@@ -42,11 +42,11 @@ mod magen_names {
 
     impl ::mage::parameter::Data for String {
         fn encode_ref(&self, to: &mut ::mage::parameter::Encoder) {
-            let mark = to.begin();
-            ::mage::parameter::Data::encode_ref(&self.string, to);
-            ::mage::parameter::Data::encode_ref(&self.r#type, to);
-            ::mage::parameter::Data::encode_ref(&self.self_, to);
-            to.end(mark);
+            to.sized(|to| {
+                ::mage::parameter::Data::encode_ref(&self.string, to);
+                ::mage::parameter::Data::encode_ref(&self.r#type, to);
+                ::mage::parameter::Data::encode_ref(&self.self_, to);
+            });
         }
     }
 
@@ -80,9 +80,9 @@ mod magen_names {
 
     impl ::mage::parameter::Data for Option {
         fn encode_ref(&self, to: &mut ::mage::parameter::Encoder) {
-            let mark = to.begin();
-            ::mage::parameter::Data::encode_ref(&self.some, to);
-            to.end(mark);
+            to.sized(|to| {
+                ::mage::parameter::Data::encode_ref(&self.some, to);
+            });
         }
     }
 
@@ -171,9 +171,9 @@ mod magen_names {
 
     impl ::mage::parameter::Data for Box {
         fn encode_ref(&self, to: &mut ::mage::parameter::Encoder) {
-            let mark = to.begin();
-            ::mage::parameter::Data::encode_ref(&self.r#box, to);
-            to.end(mark);
+            to.sized(|to| {
+                ::mage::parameter::Data::encode_ref(&self.r#box, to);
+            });
         }
     }
 
@@ -282,9 +282,9 @@ mod magen_names {
 
     impl ::mage::parameter::Data for Debug {
         fn encode_ref(&self, to: &mut ::mage::parameter::Encoder) {
-            let mark = to.begin();
-            ::mage::parameter::Data::encode_ref(&self.fmt, to);
-            to.end(mark);
+            to.sized(|to| {
+                ::mage::parameter::Data::encode_ref(&self.fmt, to);
+            });
         }
     }
 
@@ -324,10 +324,10 @@ mod magen_names {
 
     impl ::mage::parameter::Data for Result {
         fn encode_ref(&self, to: &mut ::mage::parameter::Encoder) {
-            let mark = to.begin();
-            ::mage::parameter::Data::encode_ref(&self.ok, to);
-            ::mage::parameter::Data::encode_ref(&self.err, to);
-            to.end(mark);
+            to.sized(|to| {
+                ::mage::parameter::Data::encode_ref(&self.ok, to);
+                ::mage::parameter::Data::encode_ref(&self.err, to);
+            });
         }
     }
 

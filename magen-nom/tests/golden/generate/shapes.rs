@@ -38,10 +38,10 @@ mod magen_shapes {
 
     impl ::mage::parameter::Data for Point {
         fn encode_ref(&self, to: &mut ::mage::parameter::Encoder) {
-            let mark = to.begin();
-            ::mage::parameter::Data::encode_ref(&self.x, to);
-            ::mage::parameter::Data::encode_ref(&self.y, to);
-            to.end(mark);
+            to.sized(|to| {
+                ::mage::parameter::Data::encode_ref(&self.x, to);
+                ::mage::parameter::Data::encode_ref(&self.y, to);
+            });
         }
     }
 

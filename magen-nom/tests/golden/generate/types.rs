@@ -177,20 +177,20 @@ mod magen_types {
 
     impl ::mage::parameter::Data for Scalars {
         fn encode_ref(&self, to: &mut ::mage::parameter::Encoder) {
-            let mark = to.begin();
-            ::mage::parameter::Data::encode_ref(&self.a, to);
-            ::mage::parameter::Data::encode_ref(&self.b, to);
-            ::mage::parameter::Data::encode_ref(&self.c, to);
-            ::mage::parameter::Data::encode_ref(&self.d, to);
-            ::mage::parameter::Data::encode_ref(&self.e, to);
-            ::mage::parameter::Data::encode_ref(&self.f, to);
-            ::mage::parameter::Data::encode_ref(&self.g, to);
-            ::mage::parameter::Data::encode_ref(&self.h, to);
-            ::mage::parameter::Data::encode_ref(&self.i, to);
-            ::mage::parameter::Data::encode_ref(&self.j, to);
-            ::mage::parameter::Data::encode_ref(&self.k, to);
-            ::mage::parameter::Data::encode_ref(&self.l, to);
-            to.end(mark);
+            to.sized(|to| {
+                ::mage::parameter::Data::encode_ref(&self.a, to);
+                ::mage::parameter::Data::encode_ref(&self.b, to);
+                ::mage::parameter::Data::encode_ref(&self.c, to);
+                ::mage::parameter::Data::encode_ref(&self.d, to);
+                ::mage::parameter::Data::encode_ref(&self.e, to);
+                ::mage::parameter::Data::encode_ref(&self.f, to);
+                ::mage::parameter::Data::encode_ref(&self.g, to);
+                ::mage::parameter::Data::encode_ref(&self.h, to);
+                ::mage::parameter::Data::encode_ref(&self.i, to);
+                ::mage::parameter::Data::encode_ref(&self.j, to);
+                ::mage::parameter::Data::encode_ref(&self.k, to);
+                ::mage::parameter::Data::encode_ref(&self.l, to);
+            });
         }
     }
 
@@ -261,14 +261,14 @@ mod magen_types {
 
     impl ::mage::parameter::Data for Settings {
         fn encode_ref(&self, to: &mut ::mage::parameter::Encoder) {
-            let mark = to.begin();
-            ::mage::parameter::Data::encode_ref(&self.name, to);
-            ::mage::parameter::Data::encode_ref(&self.volume, to);
-            ::mage::parameter::Data::encode_ref(&self.color, to);
-            ::mage::parameter::Data::encode_ref(&self.secret, to);
-            to.optional(self.title.as_ref(), |to, value| to.string_within(value, 16u32));
-            ::mage::parameter::Data::encode_ref(&self.gain, to);
-            to.end(mark);
+            to.sized(|to| {
+                ::mage::parameter::Data::encode_ref(&self.name, to);
+                ::mage::parameter::Data::encode_ref(&self.volume, to);
+                ::mage::parameter::Data::encode_ref(&self.color, to);
+                ::mage::parameter::Data::encode_ref(&self.secret, to);
+                to.optional(self.title.as_ref(), |to, value| to.string_within(value, 16u32));
+                ::mage::parameter::Data::encode_ref(&self.gain, to);
+            });
         }
     }
 
@@ -351,35 +351,35 @@ mod magen_types {
 
     impl ::mage::parameter::Data for Bounded {
         fn encode_ref(&self, to: &mut ::mage::parameter::Encoder) {
-            let mark = to.begin();
-            to.string_within(&self.name, 8u32);
-            to.bytes_within(&self.tag, 4u32);
-            to.sequence(self.words.iter(), |to, value| to.string_within(value, 2u32));
-            to.each(self.pair.iter(), |to, value| to.bytes_within(value, 2u32));
-            to.sequence(
-                self.table.iter(),
-                |to, (key, value)| {
-                    to.string_within(key, 3u32);
-                    to.bytes_within(value, 3u32);
-                },
-            );
-            to.optional(
-                self.maybe.as_ref(),
-                |to, value| {
-                    to
-                        .sequence(
-                            value.iter(),
-                            |to, value| {
-                                to
-                                    .optional(
-                                        value.as_ref(),
-                                        |to, value| to.string_within(value, 2u32),
-                                    )
-                            },
-                        )
-                },
-            );
-            to.end(mark);
+            to.sized(|to| {
+                to.string_within(&self.name, 8u32);
+                to.bytes_within(&self.tag, 4u32);
+                to.sequence(self.words.iter(), |to, value| to.string_within(value, 2u32));
+                to.each(self.pair.iter(), |to, value| to.bytes_within(value, 2u32));
+                to.sequence(
+                    self.table.iter(),
+                    |to, (key, value)| {
+                        to.string_within(key, 3u32);
+                        to.bytes_within(value, 3u32);
+                    },
+                );
+                to.optional(
+                    self.maybe.as_ref(),
+                    |to, value| {
+                        to
+                            .sequence(
+                                value.iter(),
+                                |to, value| {
+                                    to
+                                        .optional(
+                                            value.as_ref(),
+                                            |to, value| to.string_within(value, 2u32),
+                                        )
+                                },
+                            )
+                    },
+                );
+            });
         }
     }
 
@@ -427,12 +427,12 @@ mod magen_types {
 
     impl ::mage::parameter::Data for Tree {
         fn encode_ref(&self, to: &mut ::mage::parameter::Encoder) {
-            let mark = to.begin();
-            ::mage::parameter::Data::encode_ref(&self.value, to);
-            ::mage::parameter::Data::encode_ref(&self.left, to);
-            ::mage::parameter::Data::encode_ref(&self.right, to);
-            ::mage::parameter::Data::encode_ref(&self.children, to);
-            to.end(mark);
+            to.sized(|to| {
+                ::mage::parameter::Data::encode_ref(&self.value, to);
+                ::mage::parameter::Data::encode_ref(&self.left, to);
+                ::mage::parameter::Data::encode_ref(&self.right, to);
+                ::mage::parameter::Data::encode_ref(&self.children, to);
+            });
         }
     }
 
@@ -460,8 +460,7 @@ mod magen_types {
 
     impl ::mage::parameter::Data for Nothing {
         fn encode_ref(&self, to: &mut ::mage::parameter::Encoder) {
-            let mark = to.begin();
-            to.end(mark);
+            to.sized(|_| {});
         }
     }
 
@@ -485,14 +484,17 @@ mod magen_types {
     impl ::mage::parameter::Parameter for Parcel {
         const MIN_SIZE: usize = 4;
         fn encode(self, to: &mut ::mage::parameter::Encoder) {
-            let mark = to.begin();
-            ::mage::parameter::Parameter::encode(self.pipe, to);
-            ::mage::parameter::Parameter::encode(self.fd, to);
-            ::mage::parameter::Parameter::encode(self.file, to);
-            ::mage::parameter::Parameter::encode(self.more, to);
-            to.sequence(self.labels.into_iter(), |to, value| to.string_within(&value, 2u32));
-            ::mage::parameter::Parameter::encode(self.sockets, to);
-            to.end(mark);
+            to.sized(|to| {
+                ::mage::parameter::Parameter::encode(self.pipe, to);
+                ::mage::parameter::Parameter::encode(self.fd, to);
+                ::mage::parameter::Parameter::encode(self.file, to);
+                ::mage::parameter::Parameter::encode(self.more, to);
+                to.sequence(
+                    self.labels.into_iter(),
+                    |to, value| to.string_within(&value, 2u32),
+                );
+                ::mage::parameter::Parameter::encode(self.sockets, to);
+            });
         }
 
         fn decode(
@@ -593,27 +595,19 @@ mod magen_types {
             match self {
                 Self::Circle(value) => {
                     to.count(0);
-                    let mark = to.begin();
-                    ::mage::parameter::Data::encode_ref(value, to);
-                    to.end(mark);
+                    to.sized(|to| ::mage::parameter::Data::encode_ref(value, to));
                 }
                 Self::Named(value) => {
                     to.count(1);
-                    let mark = to.begin();
-                    ::mage::parameter::Data::encode_ref(value, to);
-                    to.end(mark);
+                    to.sized(|to| ::mage::parameter::Data::encode_ref(value, to));
                 }
                 Self::Points(value) => {
                     to.count(2);
-                    let mark = to.begin();
-                    ::mage::parameter::Data::encode_ref(value, to);
-                    to.end(mark);
+                    to.sized(|to| ::mage::parameter::Data::encode_ref(value, to));
                 }
                 Self::Label(value) => {
                     to.count(3);
-                    let mark = to.begin();
-                    to.string_within(value, 4u32);
-                    to.end(mark);
+                    to.sized(|to| to.string_within(value, 4u32));
                 }
             }
         }
@@ -634,15 +628,11 @@ mod magen_types {
             match self {
                 Self::Parcel(value) => {
                     to.count(0);
-                    let mark = to.begin();
-                    ::mage::parameter::Parameter::encode(value, to);
-                    to.end(mark);
+                    to.sized(|to| ::mage::parameter::Parameter::encode(value, to));
                 }
                 Self::Note(value) => {
                     to.count(1);
-                    let mark = to.begin();
-                    ::mage::parameter::Parameter::encode(value, to);
-                    to.end(mark);
+                    to.sized(|to| ::mage::parameter::Parameter::encode(value, to));
                 }
             }
         }
@@ -735,15 +725,11 @@ mod magen_types {
             match self {
                 Self::Code(value) => {
                     to.count(0);
-                    let mark = to.begin();
-                    ::mage::parameter::Data::encode_ref(value, to);
-                    to.end(mark);
+                    to.sized(|to| ::mage::parameter::Data::encode_ref(value, to));
                 }
                 Self::Text(value) => {
                     to.count(1);
-                    let mark = to.begin();
-                    ::mage::parameter::Data::encode_ref(value, to);
-                    to.end(mark);
+                    to.sized(|to| ::mage::parameter::Data::encode_ref(value, to));
                 }
             }
         }
@@ -2399,10 +2385,10 @@ mod magen_types {
 
     impl ::mage::parameter::Data for EverythingOptions {
         fn encode_ref(&self, to: &mut ::mage::parameter::Encoder) {
-            let mark = to.begin();
-            ::mage::parameter::Data::encode_ref(&self.mode, to);
-            ::mage::parameter::Data::encode_ref(&self.retries, to);
-            to.end(mark);
+            to.sized(|to| {
+                ::mage::parameter::Data::encode_ref(&self.mode, to);
+                ::mage::parameter::Data::encode_ref(&self.retries, to);
+            });
         }
     }
 
@@ -2436,9 +2422,9 @@ mod magen_types {
 
     impl ::mage::parameter::Data for ByteHolder {
         fn encode_ref(&self, to: &mut ::mage::parameter::Encoder) {
-            let mark = to.begin();
-            ::mage::parameter::Data::encode_ref(&self.data, to);
-            to.end(mark);
+            to.sized(|to| {
+                ::mage::parameter::Data::encode_ref(&self.data, to);
+            });
         }
     }
 }
