@@ -53,6 +53,9 @@ struct Options {
     /// Leaves out the counts of system calls and allocations.
     #[arg(long)]
     no_counts: bool,
+    /// Counts instructions with valgrind besides, which takes some seconds for each implementation.
+    #[arg(long)]
+    instructions: bool,
     /// Writes everything that was measured to this file, as JSON.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -107,6 +110,7 @@ fn bench(options: &Options) -> Result<()> {
         placement: options.placement,
         repetitions: options.repetitions.unwrap_or(if options.quick { 2 } else { 10 }),
         milliseconds: if options.quick { 20 } else { 100 },
+        instructions: options.instructions,
         counts: !options.no_counts && !options.quick,
     };
     let results = run::run(&plan)?;

@@ -21,6 +21,8 @@ use crate::workload::{Placement, Workload};
 
 /// How long a run may take before it counts as hanging.
 const LONGEST: Duration = Duration::from_secs(20);
+/// The same for one that is watched by another program, which is a hundred times slower.
+const LONGEST_WATCHED: Duration = Duration::from_secs(180);
 
 /// The hidden command that runs a [`Job`].
 pub(crate) const COMMAND: &str = "run-job";
@@ -112,16 +114,17 @@ pub(crate) fn run(job: &Job, through: &[&str]) -> Result<Sample> {
             command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?
         }
     };
-    limited(&mut child, read_outcome)?
+    let longest = if through.is_empty() { LONGEST } else { LONGEST_WATCHED };
+    limited(&mut child, longest, read_outcome)?
 }
 
 /// Ends a process that takes longer than any run should, so that one that hangs fails its own cell only.
-fn limited<T>(child: &mut Child, work: impl FnOnce(&mut Child) -> T) -> Result<T> {
+fn limited<T>(child: &mut Child, longest: Duration, work: impl FnOnce(&mut Child) -> T) -> Result<T> {
     let process = Pid::from_child(child);
     let (done, ended) = mpsc::channel::<()>();
     thread::scope(|scope| {
         let watchdog = scope.spawn(move || {
-            let late = ended.recv_timeout(LONGEST) == Err(RecvTimeoutError::Timeout);
+            let late = ended.recv_timeout(longest) == Err(RecvTimeoutError::Timeout);
             if late {
                 // It fails only when the process has ended meanwhile.
                 let _ = kill_process(process, Signal::KILL);
@@ -131,7 +134,7 @@ fn limited<T>(child: &mut Child, work: impl FnOnce(&mut Child) -> T) -> Result<T
         let result = work(child);
         drop(done);
         let late = watchdog.join().is_ok_and(|late| late);
-        ensure!(!late, "it did not end within {LONGEST:?}");
+        ensure!(!late, "it did not end within {longest:?}");
         Ok(result)
     })
 }

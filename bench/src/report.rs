@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::rows::{Measure, Verdict};
 use crate::run::Cell;
-use crate::workload::Placement;
+use crate::workload::{Placement, Workload};
 
 /// Prints everything that was measured, then the table of what must be reached.
 pub(crate) fn print(cells: &[Cell], verdicts: &[Verdict]) -> Result<()> {
@@ -23,8 +23,8 @@ pub(crate) fn print(cells: &[Cell], verdicts: &[Verdict]) -> Result<()> {
             writeln!(out, "\n{}, {cores}", cell.workload.name())?;
             writeln!(
                 out,
-                "  {:<22} {:>10} {:>7} {:>13} {:>9} {:>9} {:>7} {:>7} {:>7}  besides",
-                "", "time", "ratio", "middle half", "p99", "cpu", "faults", "calls", "allocs"
+                "  {:<22} {:>10} {:>7} {:>13} {:>9} {:>9} {:>7} {:>7} {:>7} {:>8}  besides",
+                "", "time", "ratio", "middle half", "p99", "cpu", "faults", "calls", "allocs", "instr."
             )?;
         }
         print_cell(&mut out, cell)?;
@@ -55,7 +55,7 @@ fn print_cell(out: &mut impl Write, cell: &Cell) -> io::Result<()> {
     let extra: Vec<_> = cell.extra.iter().map(|(key, value)| format!("{key} {}", short(*value))).collect();
     writeln!(
         out,
-        "  {:<22} {:>10} {ratio:>7} {half:>13} {:>9} {:>9} {:>7} {:>7} {:>7}  {}",
+        "  {:<22} {:>10} {ratio:>7} {half:>13} {:>9} {:>9} {:>7} {:>7} {:>7} {:>8}  {}",
         cell.implementation,
         time(cell.nanoseconds.median),
         cell.p99.map_or_else(|| "-".to_owned(), time),
@@ -63,6 +63,7 @@ fn print_cell(out: &mut impl Write, cell: &Cell) -> io::Result<()> {
         short(cell.faults),
         optional(cell.system_calls),
         optional(cell.allocations),
+        optional(cell.instructions),
         extra.join(", "),
     )
 }
@@ -91,7 +92,8 @@ fn name(measure: Measure) -> &'static str {
         Measure::Nanoseconds => "time",
         Measure::Cpu => "CPU time",
         Measure::CpuToOneLink => "CPU to 1 link",
-        Measure::ToOwnCall => "to own call",
+        Measure::ToOtherWorkload(Workload::Call64) => "to own call",
+        Measure::ToOtherWorkload(_) => "to the other",
         Measure::SystemCalls => "system calls",
         Measure::Allocations => "allocations",
         Measure::Faults => "page faults",
@@ -106,7 +108,7 @@ fn say(measure: Measure, figure: f64) -> String {
         Measure::Nanoseconds | Measure::Cpu => time(figure),
         Measure::Ratio
         | Measure::CpuToOneLink
-        | Measure::ToOwnCall
+        | Measure::ToOtherWorkload(_)
         | Measure::SystemCalls
         | Measure::Allocations
         | Measure::Faults

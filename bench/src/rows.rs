@@ -23,8 +23,8 @@ pub(crate) enum Measure {
     Cpu,
     /// CPU time, as a ratio to the same over one link.
     CpuToOneLink,
-    /// Time, as a ratio to our own call over a pipe that never moved.
-    ToOwnCall,
+    /// Time, as a ratio to our own in another workload.
+    ToOtherWorkload(Workload),
     /// System calls.
     SystemCalls,
     /// Heap allocations.
@@ -53,6 +53,7 @@ struct Row {
 
 const THREADS: &[&str] = &["mage-threads"];
 const EXECUTORS: &[&str] = &["mage-tokio", "mage-smol"];
+const CORE: &[&str] = &["mage-proto"];
 const ADAPTERS: &[&str] = &["mage-threads", "mage-tokio", "mage-smol"];
 
 const fn row(
@@ -81,7 +82,7 @@ const ROWS: &[Row] = &[
     row(Pipes10K, ADAPTERS, Measure::Ratio, 0.4, 0.2, Some(0.72)),
     row(Pipes10K, ADAPTERS, Measure::Resident, 600.0, 200.0, Some(740.0)),
     row(Pipes10K, ADAPTERS, Measure::Descriptors, 0.0, 0.0, Some(0.0)),
-    row(Moved, THREADS, Measure::ToOwnCall, 1.05, 1.0, Some(1.0)),
+    row(Moved, THREADS, Measure::ToOtherWorkload(Call64), 1.05, 1.0, Some(1.0)),
     row(Moved, THREADS, Measure::Relays, 0.0, 0.0, Some(0.0)),
     row(ThreadsCall, THREADS, Measure::Nanoseconds, 2_000.0, 1_460.0, None),
     row(ThreadsOneWay, THREADS, Measure::Nanoseconds, 100.0, 40.0, Some(35.0)),
@@ -90,6 +91,10 @@ const ROWS: &[Row] = &[
     row(Links16, ADAPTERS, Measure::CpuToOneLink, 1.1, 1.0, None),
     row(Links64, ADAPTERS, Measure::CpuToOneLink, 1.1, 1.0, None),
     row(Idle, ADAPTERS, Measure::Cpu, 0.0, 0.0, None),
+    row(CoreLink, CORE, Measure::Nanoseconds, 150.0, 100.0, None),
+    row(CoreLink, CORE, Measure::Allocations, 0.02, 0.0, None),
+    row(CoreMillion, CORE, Measure::ToOtherWorkload(CoreLink), 1.5, 1.0, None),
+    row(CoreLocal, CORE, Measure::Nanoseconds, 60.0, 40.0, None),
     row(Call64, ADAPTERS, Measure::SystemCalls, 6.0, 4.0, Some(8.6)),
     row(OneWay64, ADAPTERS, Measure::SystemCalls, 0.05, 0.02, Some(3.1)),
     row(OneWay64K, ADAPTERS, Measure::SystemCalls, 2.2, 2.0, Some(30.0)),
@@ -163,7 +168,7 @@ fn figure(cells: &[Cell], cell: &Cell, measure: Measure) -> Option<f64> {
         Measure::Nanoseconds => Some(cell.nanoseconds.median),
         Measure::Cpu => Some(cell.cpu),
         Measure::CpuToOneLink => same_in(Links1).map(|one| cell.cpu / one.cpu),
-        Measure::ToOwnCall => same_in(Call64).map(|one| cell.nanoseconds.median / one.nanoseconds.median),
+        Measure::ToOtherWorkload(other) => same_in(other).map(|one| cell.nanoseconds.median / one.nanoseconds.median),
         Measure::SystemCalls => cell.system_calls,
         Measure::Allocations => cell.allocations,
         Measure::Faults => Some(cell.faults),

@@ -23,6 +23,8 @@ pub(crate) struct Plan {
     pub(crate) milliseconds: u64,
     /// Whether system calls and allocations are counted.
     pub(crate) counts: bool,
+    /// Whether instructions are counted, which takes long.
+    pub(crate) instructions: bool,
 }
 
 /// Everything about one implementation in one workload and placement.
@@ -39,6 +41,8 @@ pub(crate) struct Cell {
     pub(crate) faults: f64,
     pub(crate) system_calls: Option<f64>,
     pub(crate) allocations: Option<f64>,
+    /// Instructions of all processes outside the kernel.
+    pub(crate) instructions: Option<f64>,
     pub(crate) extra: BTreeMap<String, f64>,
     /// Why it could not be run.
     pub(crate) failed: Option<String>,
@@ -159,6 +163,10 @@ fn run_group(
             progress(&format!("counting {}", one.name));
             count(&plan.job(one, workload, placement), &mut cell)?;
         }
+        if plan.instructions && placement == Placement::Same && cell.failed.is_none() {
+            progress(&format!("counting the instructions of {}", one.name));
+            cell.instructions = count_instructions(&plan.job(one, workload, placement))?;
+        }
         cells.push(cell);
     }
     Ok(cells)
@@ -190,6 +198,7 @@ fn summarise(
         faults: spread(&|sample| sample.faults).median,
         system_calls: None,
         allocations: None,
+        instructions: None,
         extra,
         failed,
     }
@@ -201,7 +210,7 @@ fn counted_operations(workload: Workload) -> Option<(u64, u64)> {
         Workload::Call64 | Workload::Call64K | Workload::Pass1 | Workload::Pass32 | Workload::Moved => {
             Some((1_000, 3_000))
         }
-        Workload::OneWay64 | Workload::OneWay1K => Some((50_000, 150_000)),
+        Workload::OneWay64 | Workload::OneWay1K | Workload::CoreLink | Workload::CoreLocal => Some((50_000, 150_000)),
         Workload::OneWay64K => Some((2_000, 6_000)),
         Workload::OneWay1M
         | Workload::BulkCopied
@@ -214,8 +223,45 @@ fn counted_operations(workload: Workload) -> Option<(u64, u64)> {
         | Workload::Links4
         | Workload::Links16
         | Workload::Links64
+        | Workload::CoreMillion
         | Workload::Idle => None,
     }
+}
+
+/// The instructions of an operation outside the kernel, over all processes, as callgrind counts them; `None` without
+/// `valgrind`, and for workloads that are not counted.
+fn count_instructions(job: &Job) -> Result<Option<f64>> {
+    let Some((few, many)) = counted_operations(job.workload) else { return Ok(None) };
+    // A hundredth of the speed: a few are enough, they are all alike.
+    let (few, many) = (few / 5, many / 5);
+    let total = |operations| instructions(&Job { operations: Some(operations), ..job.clone() });
+    let (Some(less), Some(more)) = (total(few)?, total(many)?) else { return Ok(None) };
+    Ok(Some((more as f64 - less as f64) / (many - few) as f64))
+}
+
+/// The instructions of a whole run.
+fn instructions(job: &Job) -> Result<Option<u64>> {
+    if !is_installed("valgrind", "--version") {
+        return Ok(None);
+    }
+    let directory = std::env::temp_dir().join(format!("mage-bench-{}.callgrind", std::process::id()));
+    std::fs::create_dir_all(&directory)?;
+    let file = directory.join("%p");
+    let option = format!("--callgrind-out-file={}", file.display());
+    process::run(job, &["valgrind", "--quiet", "--tool=callgrind", "--trace-children=yes", &option])?;
+    let mut total = 0;
+    for entry in std::fs::read_dir(&directory)? {
+        let text = std::fs::read_to_string(entry?.path())?;
+        let line = text.lines().find_map(|line| line.strip_prefix("totals:").or(line.strip_prefix("summary:")));
+        total += line.context("callgrind says no total")?.trim().parse::<u64>()?;
+    }
+    std::fs::remove_dir_all(&directory)?;
+    Ok(Some(total))
+}
+
+fn is_installed(program: &str, asking: &str) -> bool {
+    let asked = Command::new(program).arg(asking).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    asked.is_ok_and(|status| status.success())
 }
 
 /// Counts system calls (where `strace` is installed) and allocations of an operation, over both processes.
@@ -233,8 +279,7 @@ fn count(job: &Job, cell: &mut Cell) -> Result<()> {
 
 /// The system calls of a whole run; `None` without `strace`.
 fn system_calls(job: &Job) -> Result<Option<u64>> {
-    let quiet = Command::new("strace").arg("-V").stdout(Stdio::null()).stderr(Stdio::null()).status();
-    if !quiet.is_ok_and(|status| status.success()) {
+    if !is_installed("strace", "-V") {
         return Ok(None);
     }
     let file = std::env::temp_dir().join(format!("mage-bench-{}.strace", std::process::id()));

@@ -63,6 +63,13 @@ pub(crate) enum Workload {
     Links64,
     /// A link on which nothing happens, for a second.
     Idle,
+    /// 64 bytes through two nodes of the core that are driven by hand in one thread, in batches of 64: sent, framed,
+    /// parsed, taken.
+    CoreLink,
+    /// The same while a million other pipes are open.
+    CoreMillion,
+    /// 64 bytes inside one node of the core, in batches of 64: sent and taken.
+    CoreLocal,
 }
 
 /// Both processes on one core, or one core each.
@@ -107,7 +114,10 @@ impl Workload {
             | Self::Links1
             | Self::Links4
             | Self::Links16
-            | Self::Links64 => 64,
+            | Self::Links64
+            | Self::CoreLink
+            | Self::CoreMillion
+            | Self::CoreLocal => 64,
             Self::OneWay1K => 1 << 10,
             Self::Call64K | Self::OneWay64K => 64 << 10,
             Self::OneWay1M => 1 << 20,
@@ -138,14 +148,17 @@ impl Workload {
             | Self::ThreadsOneWay
             | Self::TasksCall
             | Self::Links1
-            | Self::Idle => 1,
+            | Self::Idle
+            | Self::CoreLink
+            | Self::CoreMillion
+            | Self::CoreLocal => 1,
         }
     }
 
     /// The placements in which it makes sense.
     pub(crate) fn placements(self) -> &'static [Placement] {
         match self {
-            Self::Idle => &[Placement::Same],
+            Self::Idle | Self::CoreLink | Self::CoreMillion | Self::CoreLocal => &[Placement::Same],
             Self::ThreadsCall | Self::ThreadsOneWay => &[Placement::Split],
             Self::Call64
             | Self::Call64K

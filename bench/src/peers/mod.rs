@@ -1,12 +1,20 @@
 //! The implementations, one file each, every one as its own documentation says and at its best.
 
+mod core;
+mod exchange;
+mod iceoryx2;
+mod in_process;
+mod ipc_channel;
 mod mage;
 mod raw;
 mod raw_pipes;
+mod remoc;
+mod tarpc;
+mod zbus;
 
 use std::os::fd::OwnedFd;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 use crate::measure::Sample;
 use crate::process::Job;
@@ -39,10 +47,33 @@ pub(crate) enum Family {
 
 /// All of them, in the order of the table.
 pub(crate) fn all() -> impl Iterator<Item = &'static Implementation> {
-    [raw::ALL, raw_pipes::ALL, mage::ALL].into_iter().flatten()
+    [
+        raw::ALL,
+        raw_pipes::ALL,
+        ipc_channel::ALL,
+        iceoryx2::ALL,
+        zbus::ALL,
+        tarpc::ALL,
+        remoc::ALL,
+        in_process::ALL,
+        core::ALL,
+        mage::ALL,
+    ]
+    .into_iter()
+    .flatten()
 }
 
 /// The one called `name`.
 pub(crate) fn find(name: &str) -> Result<&'static Implementation> {
     all().find(|one| one.name == name).with_context(|| format!("no implementation is called {name:?}"))
+}
+
+/// Runs `work` on a tokio runtime of this thread: for one connection that is the fastest.
+fn on_tokio<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work)
+}
+
+/// For those that run inside one process.
+fn no_server(job: &Job, _socket: OwnedFd) -> Result<()> {
+    bail!("{} has no server", job.implementation)
 }

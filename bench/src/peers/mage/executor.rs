@@ -16,7 +16,7 @@ use super::{Meter, Spot, SpotRequest};
 use super::{PIECE, check_tally, start};
 use crate::measure::{Gauge, Held, Sample};
 use crate::message;
-use crate::peers::raw_pipes::MANY;
+use crate::peers::{on_tokio, raw_pipes::MANY};
 use crate::process::{Job, Server};
 use crate::workload::Workload;
 
@@ -32,10 +32,6 @@ pub(super) fn tokio_client(job: &Job) -> Result<Sample> {
 
 pub(super) fn tokio_server(job: &Job, socket: OwnedFd) -> Result<()> {
     on_tokio(async { server(job, socket, mage_adapter_tokio::Adapter::current()?).await })
-}
-
-fn on_tokio<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
-    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work)
 }
 
 pub(super) fn smol_client(job: &Job) -> Result<Sample> {
