@@ -51,6 +51,11 @@ fn nodes_that_leave_break_nothing() {
 }
 
 #[test]
+fn handles_that_find_no_room_end_their_pipe_and_nothing_else() {
+    worlds(Kind::Shortages, 300);
+}
+
+#[test]
 fn all_of_it_together_holds() {
     worlds(Kind::Everything, 300);
 }

@@ -146,10 +146,16 @@ impl<H, S: NameSource> Node<H, S> {
                 input.advance(length);
                 let cargo = self.accept_cargo(head.cargo, node, link);
                 self.close_quietly(cargo);
-                if let Some(id) = self.ports.find(dest)
-                    && self.ports.get(id).is_some_and(|port| port.writer.address() == Address { node, port: from })
-                {
-                    self.fail(id, None, Loss::Exhausted);
+                let from = Address { node, port: from };
+                match self.ports.find(dest) {
+                    Some(id) if self.ports.get(id).is_some_and(|port| port.writer.address() == from) => {
+                        self.fail(id, None, Loss::Exhausted);
+                    }
+                    // Where its turn has not come, the gap is where its sender's stream breaks off.
+                    Some(_) | None => {
+                        let dest = self.address(dest);
+                        self.deliver(Event { dest, from, kind: EventKind::Gone { reply: false } });
+                    }
                 }
             }
             Body::Control(control) => {

@@ -7,8 +7,9 @@ use mage_proto::{CloseReason, Loss, Message, Output, PortId, RouteError, SendErr
 use super::frames::kind;
 use super::ghost::{EndId, Nodes, Place};
 use super::random::Random;
+use super::script::Profile;
 use super::token::Token;
-use super::{BROKER, Standing, World, bit, pair};
+use super::{BROKER, SHORTAGE, Standing, World, bit, pair};
 
 /// The payload of the message `seq` of a stream, told apart from all others by every part of it.
 #[must_use]
@@ -96,6 +97,12 @@ impl World {
             Output::Drained => {
                 self.note(|| format!("{node} has left"));
                 assert_eq!(self.standing[node], Standing::Leaving, "node {node} has left without being asked");
+                // Whom it could not reach then, it never could.
+                for other in (0..self.standing.len()).filter(|&other| other != node) {
+                    if self.is_broken(node, other) {
+                        self.cut.insert(pair(node, other));
+                    }
+                }
                 self.standing[node] = Standing::Left;
                 self.net.remove(node);
             }
@@ -114,7 +121,8 @@ impl World {
 
     /// Whether anything may go wrong that is not the fault of the protocol.
     fn failures_happen(&self) -> bool {
-        self.profile.crashes || self.profile.cuts || self.profile.refusals || self.profile.forger
+        let Profile { crashes, cuts, refusals, forger, shortages, .. } = self.profile;
+        crashes || cuts || refusals || forger || shortages
     }
 
     /// S1, S2, S5, S10: a message is the next that was sent, whole, and came to the right end.
@@ -190,7 +198,8 @@ impl World {
             CloseReason::Lost(loss) => {
                 self.stats.lost += 1;
                 let full = self.profile.merges && matches!(loss, Loss::Violation);
-                assert!(full || matches!(loss, Loss::Node), "{end} is lost: {loss:?}");
+                let short = self.profile.shortages && matches!(loss, Loss::Exhausted);
+                assert!(full || short || matches!(loss, Loss::Node), "{end} is lost: {loss:?}");
                 assert!(full || self.may_be_lost(end), "{end} is lost, but nothing has failed on its way to {peer}");
             }
         }
@@ -203,6 +212,9 @@ impl World {
         }
         // When rings and overruns are dissolved, the loss comes from the peer's side; then the peer is gone as well.
         let touched = self.ghost.touched(end);
+        if touched & SHORTAGE != 0 {
+            return true;
+        }
         let nodes: Vec<usize> = (0..self.standing.len()).filter(|&node| touched & bit(node) != 0).collect();
         nodes.iter().any(|&node| self.standing[node] == Standing::Crashed || self.standing[node] == Standing::Invited)
             || nodes.iter().any(|&a| nodes.iter().any(|&b| a < b && self.is_broken(a, b)))
@@ -210,6 +222,9 @@ impl World {
 
     /// Whether two nodes cannot reach each other, or could not once.
     fn is_broken(&self, a: usize, b: usize) -> bool {
+        if self.cut.contains(&pair(a, b)) {
+            return true;
+        }
         let left = |node| self.standing[node] == Standing::Left;
         if left(a) || left(b) {
             return false;
@@ -217,8 +232,9 @@ impl World {
         let reaches_broker =
             |node| node == BROKER || (self.net.linked(node, BROKER) && !self.cut.contains(&pair(node, BROKER)));
         let broker = self.is_alive(BROKER) && reaches_broker(a) && reaches_broker(b);
-        let refused = self.forbidden.contains(&pair(a, b)) || self.profile.refusals || !broker;
-        self.cut.contains(&pair(a, b)) || (!self.net.linked(a, b) && refused)
+        let unlucky = self.profile.refusals || self.profile.shortages;
+        let refused = self.forbidden.contains(&pair(a, b)) || unlucky || !broker;
+        !self.net.linked(a, b) && refused
     }
 
     /// Whether the far side of `end` may be closed or gone, whoever knows it.

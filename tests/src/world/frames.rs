@@ -22,27 +22,7 @@ impl fmt::Debug for Counts {
     }
 }
 
-/// The kind bytes.
-#[expect(missing_docs, reason = "they are the frames of the protocol, explained there")]
-pub mod kind {
-    pub const DATA: u8 = 0x01;
-    pub const CLOSE: u8 = 0x02;
-    pub const HANDOFF: u8 = 0x03;
-    pub const HELLO: u8 = 0x04;
-    pub const END: u8 = 0x05;
-    pub const GONE: u8 = 0x06;
-    pub const CREDIT: u8 = 0x07;
-    pub const GREET: u8 = 0x10;
-    pub const WELCOME: u8 = 0x11;
-    pub const REFER: u8 = 0x12;
-    pub const REFER_OK: u8 = 0x13;
-    pub const REFER_NO: u8 = 0x14;
-    pub const SEEK: u8 = 0x15;
-    pub const MEET: u8 = 0x16;
-    pub const MEET_FAILED: u8 = 0x17;
-    pub const NO_MEET: u8 = 0x18;
-    pub const BYE: u8 = 0x19;
-}
+pub use crate::scene::forge::kind;
 
 /// The head of every frame: u32 length, u8 kind, u8 flags, u16 handles.
 pub const HEAD: usize = 8;

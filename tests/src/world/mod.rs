@@ -227,6 +227,9 @@ impl World {
     }
 }
 
+/// Marks a pipe over which a message was sent whose handles may have found no room.
+const SHORTAGE: Nodes = 1 << 31;
+
 fn bit(node: usize) -> Nodes {
     1 << node
 }

@@ -32,6 +32,8 @@ pub struct Pace {
     pub write: usize,
     /// In how many of a thousand cases no pair of sockets can be made.
     pub no_sockets: usize,
+    /// In how many of a thousand cases a process has no room for the handles that arrive.
+    pub no_room: usize,
 }
 
 /// All nodes, all sockets, and what the nodes have said that the network does not do itself.
@@ -362,11 +364,23 @@ impl Network {
             self.book.guard(false);
             return self.drain(node);
         }
-        let count = part(random, self.pace.chunk, stream.bytes.len());
+        let mut count = part(random, self.pace.chunk, stream.bytes.len());
+        if let Some((at, _)) = stream.handles.iter().find(|(at, _)| self.pace.no_room > 0 && *at > stream.start) {
+            // As a socket does it: what is received at once ends before the next handles.
+            count = count.min((at - stream.start) as usize);
+        }
         let chunk = stream.bytes.split_to(count);
         stream.start += count as u64;
         while stream.handles.front().is_some_and(|(at, _)| *at < stream.start) {
             line.handles.extend(stream.handles.pop_front().map(|(_, handle)| handle));
+            if random.chance(self.pace.no_room) {
+                drop(line.handles.pop_back());
+                state.handle_truncated(link);
+                // None of those that came with it fits either.
+                while stream.handles.front().is_some_and(|(at, _)| *at < stream.start) {
+                    drop(stream.handles.pop_front());
+                }
+            }
         }
         if let Some(forger) = &mut member.forger {
             forger.learn(&chunk, link.index());

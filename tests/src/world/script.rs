@@ -11,8 +11,10 @@ use mage_proto::Window;
 #[derive(Debug, Clone)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a kind of misfortune, and all combine")]
 pub struct Profile {
-    /// The most nodes.
+    /// The most nodes at a time.
     pub nodes: usize,
+    /// How often something befalls a node or a link, in a thousand actions.
+    pub misfortune: usize,
     /// The windows that pipes are made with.
     pub windows: Vec<Window>,
     /// How the network behaves.
@@ -29,6 +31,8 @@ pub struct Profile {
     pub refusals: bool,
     /// Nodes leave in order.
     pub leaves: bool,
+    /// Processes have no room for the handles that arrive.
+    pub shortages: bool,
     /// One node is dishonest.
     pub forger: bool,
     /// Messages of several frames.
@@ -54,6 +58,8 @@ pub enum Kind {
     Refusals,
     /// Nodes leave.
     Leaves,
+    /// Processes have no room for the handles that arrive.
+    Shortages,
     /// All of these.
     Everything,
     /// One node forges whatever it has the bytes for.
@@ -61,7 +67,7 @@ pub enum Kind {
 }
 
 /// All kinds.
-pub const KINDS: [Kind; 9] = [
+pub const KINDS: [Kind; 10] = [
     Kind::Moves,
     Kind::Merges,
     Kind::Rings,
@@ -69,6 +75,7 @@ pub const KINDS: [Kind; 9] = [
     Kind::Cuts,
     Kind::Refusals,
     Kind::Leaves,
+    Kind::Shortages,
     Kind::Everything,
     Kind::Forger,
 ];
@@ -112,7 +119,7 @@ impl Profile {
         let mut some = |wanted: Kind| kind == wanted || (all && random.chance(700));
         let rings = some(Kind::Rings);
         let merges = rings || some(Kind::Merges);
-        let refusals = some(Kind::Refusals);
+        let (refusals, shortages) = (some(Kind::Refusals), some(Kind::Shortages));
         let (crashes, cuts, leaves) = (some(Kind::Crashes), some(Kind::Cuts), some(Kind::Leaves));
         let chunk = [0, 0, 5000, 200, 9][random.below(5)];
         let large = Window { bytes: 1 << 20, messages: 1024 };
@@ -126,12 +133,14 @@ impl Profile {
         Self {
             // Who is dishonest needs others to bother.
             nodes: random.between(if kind == Kind::Forger { 3 } else { 2 }, 6),
+            misfortune: [4, 12, 40][random.below(3)],
             windows,
             pace: Pace {
                 eager: random.chance(500),
                 chunk,
                 write: [0, 0, 1000, 37][random.below(4)],
                 no_sockets: if refusals { 150 } else { 0 },
+                no_room: if shortages { 200 } else { 0 },
             },
             merges,
             rings,
@@ -139,6 +148,7 @@ impl Profile {
             cuts,
             refusals,
             leaves,
+            shortages,
             forger: kind == Kind::Forger,
             large: (chunk == 0 || chunk > 1000) && random.chance(500),
             reading: [100, 300, 450][random.below(3)],

@@ -6,21 +6,25 @@ use super::checker::payload;
 use super::ghost::{EndId, Letter, Place};
 use super::network::TestNode;
 use super::random::Random;
-use super::{BROKER, Invitation, Standing, World, bit, pair};
+use super::{BROKER, Invitation, SHORTAGE, Standing, World, bit, pair};
 
 /// Ends that applications hold at most.
 const MOST_HELD: usize = 36;
+/// Nodes that a world sees at most, those that are gone included.
+const MOST_NODES: usize = 20;
 
 impl World {
     /// One thing that an application does, or that happens to one.
     pub(super) fn act(&mut self, random: &mut Random) {
-        if self.standing.len() < self.profile.nodes && random.chance(if self.standing.len() < 3 { 300 } else { 60 }) {
+        let living = (0..self.standing.len()).filter(|&node| self.is_alive(node)).count();
+        let room = living < self.profile.nodes && self.standing.len() < MOST_NODES;
+        if room && random.chance(if living < 3 { 300 } else { 60 }) {
             return self.invite(random);
         }
         if random.chance(100) && self.invitations.iter().any(|invitation| invitation.handle.is_some()) {
             return self.accept(random.bits() as usize);
         }
-        if random.chance(4) {
+        if random.chance(self.profile.misfortune) {
             return self.misfortune(random);
         }
         if self.profile.forger && random.chance(300) {
@@ -117,6 +121,9 @@ impl World {
             Ok(()) => {
                 self.stats.sent += 1;
                 self.stats.moves += cargo.len() as u64;
+                if self.profile.shortages && !tokens.is_empty() {
+                    self.ghost.ends[end].touched |= SHORTAGE;
+                }
                 self.ghost.post(end, Letter { cargo, tokens, size });
             }
             Err(SendError { kind, message }) => {
