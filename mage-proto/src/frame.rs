@@ -242,3 +242,41 @@ pub(crate) fn write_data_head(out: &mut Vec<u8>, marks: DataMarks, cargo: &[Desc
         descriptor.write(&mut writer);
     }
 }
+
+/// Whom a whole frame is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Subject {
+    Port(PortName),
+    Node,
+    /// The node, and nothing for its ports may follow.
+    Bye,
+}
+
+/// The frames that lie one behind another in `bytes`, which this node has written.
+pub(crate) fn split_frames(mut bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    core::iter::from_fn(move || {
+        let length = usize::try_from(Reader::new(bytes).u32()?).ok()?;
+        let (frame, rest) = bytes.split_at_checked(length.max(HEAD_LEN))?;
+        bytes = rest;
+        Some(frame)
+    })
+}
+
+/// Whom `frame`, which this node has written, is for.
+pub(crate) fn subject(frame: &[u8]) -> Subject {
+    let kind = frame.get(4).copied().and_then(FrameKind::of_byte);
+    let dest = Reader::new(frame.get(HEAD_LEN..).unwrap_or_default()).u128().and_then(PortName::new);
+    match (kind, dest) {
+        (Some(FrameKind::Bye), _) => Subject::Bye,
+        (Some(kind), Some(dest)) if kind.byte() < FrameKind::Greet.byte() => Subject::Port(dest),
+        (Some(_) | None, _) => Subject::Node,
+    }
+}
+
+/// The names of the ports that come to exist with `frame`, an event that this node has written.
+pub(crate) fn moved_ports(frame: &[u8]) -> impl Iterator<Item = PortName> {
+    let is_data = frame.get(4) == Some(&FrameKind::Data.byte());
+    let count = Reader::new(frame.get(EVENT_HEAD_LEN..).unwrap_or_default()).u16().filter(|_| is_data);
+    let descriptors = frame.get(DATA_HEAD_LEN..).unwrap_or_default().chunks(DESCRIPTOR_LEN);
+    descriptors.take(usize::from(count.unwrap_or(0))).filter_map(|of| PortName::new(Reader::new(of).u128()?))
+}

@@ -15,4 +15,5 @@ mod scenes {
     mod merging;
     mod moving;
     mod pictures;
+    mod turns;
 }

@@ -1,9 +1,16 @@
 //! What waits for one node: frames in order, coalesced as they are queued, cut and handed out as a socket takes them.
 //!
 //! Small frames are appended to one buffer, so that a burst costs one write; a large payload stays where it is and
-//! goes out as a slice. A message longer than the other side's `max_frame` is cut when it is polled, not before.
+//! goes out as a slice. A message longer than the other side's `max_frame` is cut when it is polled, not before, and then
+//! takes turns with the rest (see `turns`).
 //! A frame with handles begins a batch of its own: the handles travel with the first byte of a `sendmsg`, so they
 //! arrive with the frame that announces them, never with an earlier one.
+
+#[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, clippy::cast_possible_truncation, reason = "a test counts a few things")]
+mod tests;
+mod transmit;
+mod turns;
 
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
@@ -16,6 +23,10 @@ use crate::frame::{DATA_HEAD_LEN, DataMarks, data_head_len, write_data_head};
 use crate::id::PortId;
 use crate::name::PortName;
 use crate::payload::Payload;
+use transmit::Piece;
+use turns::Turns;
+
+pub use transmit::Transmit;
 
 /// How much one batch takes, in bytes; one large slice may exceed it.
 const BATCH: usize = 64 << 10;
@@ -30,6 +41,8 @@ pub(crate) struct Outbox<H> {
     segments: VecDeque<Segment<H>>,
     /// Whole frames behind all segments: where small messages are written. Empty, it is a buffer to be used again.
     tail: Vec<u8>,
+    /// Long messages that were begun, and what waits for them.
+    turns: Box<Turns<H>>,
     /// Everything queued was handed out when it was polled last, so the driver must be told of the next frame.
     asleep: bool,
 }
@@ -51,13 +64,16 @@ struct Uncut<H> {
     cargo: Vec<Descriptor>,
     handles: Vec<H>,
     rest: Bytes,
+    /// The length of the whole payload in bytes.
+    length: usize,
     origin: Option<Origin>,
 }
 
 impl<H: fmt::Debug> fmt::Debug for Outbox<H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { segments, tail, asleep } = self;
-        write!(f, "{segments:?} {} {asleep}", Hex(tail))
+        let Self { segments, tail, turns, asleep } = self;
+        write!(f, "{segments:?} {} {asleep}", Hex(tail))?;
+        if turns.is_empty() { Ok(()) } else { write!(f, " {turns:?}") }
     }
 }
 
@@ -96,10 +112,15 @@ pub(crate) struct Polled {
 
 impl<H> Outbox<H> {
     pub(crate) fn new() -> Self {
-        Self { segments: VecDeque::new(), tail: Vec::new(), asleep: true }
+        Self { segments: VecDeque::new(), tail: Vec::new(), turns: Box::new(Turns::new()), asleep: true }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
+        self.is_queue_empty() && self.turns.is_empty()
+    }
+
+    #[inline]
+    fn is_queue_empty(&self) -> bool {
         self.tail.is_empty() && self.segments.is_empty()
     }
 
@@ -161,15 +182,22 @@ impl<H> Outbox<H> {
             return;
         }
         let rest = payload.into_bytes();
+        let length = rest.len();
         self.end_tail();
-        self.segments.push_back(Segment::Message(Box::new(Uncut { marks, cargo, handles, rest, origin })));
+        self.segments.push_back(Segment::Message(Box::new(Uncut { marks, cargo, handles, rest, length, origin })));
     }
 
     /// Moves the next batch into `batch`, which is empty.
     pub(crate) fn poll(&mut self, max_frame: u32, batch: &mut Transmit<H>) -> Polled {
-        while batch.length < BATCH {
-            let next = self.segments.front().map(Segment::brings_handles);
-            if next == Some(true) && batch.length > 0 {
+        while batch.len() < BATCH {
+            if self.turns.is_next(self.is_queue_empty()) {
+                match self.turns.poll(max_frame, batch) {
+                    None => break,
+                    Some(Polled { released: None }) => continue,
+                    Some(polled) => return polled,
+                }
+            }
+            if !batch.is_empty() && self.segments.front().is_some_and(Segment::brings_handles) {
                 break;
             }
             match self.segments.pop_front() {
@@ -179,21 +207,21 @@ impl<H> Outbox<H> {
                 }
                 None => {
                     let empty = core::mem::take(&mut batch.spare);
-                    batch.push(Piece::Owned(core::mem::replace(&mut self.tail, empty)));
+                    let frames = core::mem::replace(&mut self.tail, empty);
+                    self.send_frames(frames, batch);
                 }
-                Some(Segment::Frames(frames)) => batch.push(Piece::Owned(frames)),
+                Some(Segment::Frames(frames)) => self.send_frames(frames, batch),
                 Some(Segment::Attached { frame, handles }) => {
                     batch.push(Piece::Owned(frame));
                     batch.handles = handles;
+                    self.turns.pass_turn();
                 }
-                Some(Segment::Message(mut message)) => {
-                    let (taken, done) = message.cut(max_frame, batch);
-                    let released = message.origin.map(|origin| (origin, taken));
-                    if !done {
-                        self.segments.push_front(Segment::Message(message));
-                    }
-                    if released.is_some() {
-                        return Polled { released };
+                Some(Segment::Message(message)) => {
+                    let Some(mut message) = self.turns.take(message, max_frame) else { continue };
+                    let (taken, _) = message.cut(max_frame, batch);
+                    self.turns.pass_turn();
+                    if let Some(origin) = message.origin {
+                        return Polled { released: Some((origin, taken)) };
                     }
                 }
             }
@@ -201,7 +229,21 @@ impl<H> Outbox<H> {
         Polled::default()
     }
 
-    /// Takes over what waited for the same node elsewhere, behind what waits here.
+    /// Moves whole frames into `batch`, but for those that must wait for a long message.
+    #[inline]
+    fn send_frames(&mut self, frames: Vec<u8>, batch: &mut Transmit<H>) {
+        if self.turns.is_empty() {
+            return batch.push(Piece::Owned(frames));
+        }
+        let (passed, held) = self.turns.sieve(frames);
+        batch.push(Piece::Owned(passed));
+        if !held.is_empty() {
+            self.segments.push_front(Segment::Frames(held));
+        }
+        self.turns.pass_turn();
+    }
+
+    /// Takes over what waited for the same node elsewhere and was never polled, behind what waits here.
     pub(crate) fn append(&mut self, mut other: Self) {
         self.end_tail();
         other.end_tail();
@@ -211,7 +253,7 @@ impl<H> Outbox<H> {
     /// The handles of everything that waits, to be dropped by the driver.
     pub(crate) fn into_handles(self) -> Vec<H> {
         let mut dropped = Vec::new();
-        for segment in self.segments {
+        for segment in self.segments.into_iter().chain(self.turns.into_segments()) {
             match segment {
                 Segment::Frames(_) => {}
                 Segment::Attached { handles, .. } => dropped.extend(handles),
@@ -233,6 +275,12 @@ impl<H> Segment<H> {
 }
 
 impl<H> Uncut<H> {
+    /// Whether what is left of it fits into one frame.
+    fn fits(&self, max_frame: u32) -> bool {
+        let length = data_head_len(self.cargo.len()).saturating_add(self.rest.len());
+        length <= usize::try_from(max_frame).unwrap_or(usize::MAX)
+    }
+
     /// Moves the next frame into `batch`; returns the payload bytes that went and whether that was all.
     fn cut(&mut self, max_frame: u32, batch: &mut Transmit<H>) -> (usize, bool) {
         let head = data_head_len(self.cargo.len());
@@ -254,113 +302,5 @@ impl<H> Uncut<H> {
         self.marks.starved = false;
         self.marks.hops = 0;
         (taken, done)
-    }
-}
-
-/// One batch of frames for one link, in the order in which they must be written, and how far the writing came.
-///
-/// Reuse it: it keeps its buffers. A batch must be written whole, or its link closed, before the next is polled.
-#[derive(Debug)]
-pub struct Transmit<H> {
-    pieces: VecDeque<Piece>,
-    /// Bytes of the first piece that are written.
-    written: usize,
-    /// Bytes not written yet, over all pieces.
-    length: usize,
-    handles: Vec<H>,
-    spare: Vec<u8>,
-}
-
-#[derive(Debug)]
-enum Piece {
-    Owned(Vec<u8>),
-    Shared(Bytes),
-}
-
-impl Piece {
-    #[inline]
-    fn as_slice(&self) -> &[u8] {
-        match self {
-            Self::Owned(bytes) => bytes,
-            Self::Shared(bytes) => bytes,
-        }
-    }
-}
-
-impl<H> Default for Transmit<H> {
-    fn default() -> Self {
-        Self { pieces: VecDeque::new(), written: 0, length: 0, handles: Vec::new(), spare: Vec::new() }
-    }
-}
-
-impl<H> Transmit<H> {
-    /// Whether everything was written.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.pieces.is_empty()
-    }
-
-    /// How many bytes are not written yet.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.length
-    }
-
-    /// What is not written yet, in order.
-    pub fn slices(&self) -> impl Iterator<Item = &[u8]> {
-        let mut skip = self.written;
-        self.pieces.iter().map(move |piece| piece.as_slice().get(core::mem::take(&mut skip)..).unwrap_or_default())
-    }
-
-    /// The handles that travel with the next byte; none once a byte of the batch was written.
-    #[must_use]
-    pub fn handles(&self) -> &[H] {
-        &self.handles
-    }
-
-    /// Notes that the next `count` bytes were written. Returns the handles that went with them, which this side may
-    /// close now.
-    #[must_use]
-    pub fn advance(&mut self, count: usize) -> Vec<H> {
-        let mut count = count.min(self.length);
-        if count == 0 {
-            return Vec::new();
-        }
-        self.length = self.length.saturating_sub(count);
-        while let Some(first) = self.pieces.front() {
-            let left = first.as_slice().len().saturating_sub(self.written);
-            if count < left {
-                self.written = self.written.saturating_add(count);
-                break;
-            }
-            count = count.saturating_sub(left);
-            self.written = 0;
-            match self.pieces.pop_front() {
-                Some(Piece::Owned(mut buffer)) if buffer.capacity() > self.spare.capacity() => {
-                    buffer.clear();
-                    self.spare = if buffer.capacity() <= KEPT { buffer } else { Vec::new() };
-                }
-                Some(Piece::Owned(_) | Piece::Shared(_)) | None => {}
-            }
-        }
-        core::mem::take(&mut self.handles)
-    }
-
-    /// Gives the whole batch up, with the handles that were not sent.
-    #[must_use]
-    pub fn abandon(&mut self) -> Vec<H> {
-        self.pieces.clear();
-        self.written = 0;
-        self.length = 0;
-        core::mem::take(&mut self.handles)
-    }
-
-    #[inline]
-    fn push(&mut self, piece: Piece) {
-        let length = piece.as_slice().len();
-        if length > 0 {
-            self.length = self.length.saturating_add(length);
-            self.pieces.push_back(piece);
-        }
     }
 }
