@@ -109,6 +109,9 @@ mod outbox;
 mod output;
 mod payload;
 mod port;
+#[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "a test counts a few things")]
+mod round_trip;
 mod violation;
 mod wire;
 

@@ -58,16 +58,30 @@ fn descriptors() -> impl Strategy<Value = Vec<Descriptor>> {
     proptest::collection::vec(one, 0..5)
 }
 
-fn control() -> impl Strategy<Value = Control> {
-    prop_oneof![
-        (MIN_MAX_FRAME.., any::<u32>()).prop_map(|(max_frame, max_ports)| Control::Greet(Greet {
+fn greet() -> impl Strategy<Value = Greet> {
+    let takes = (any::<u16>(), any::<u16>());
+    (MIN_MAX_FRAME.., any::<u32>(), takes, proptest::option::of(node())).prop_map(
+        |(max_frame, max_ports, (cargo, handles), isolated)| Greet {
             least_version: PROTOCOL_VERSION,
             most_version: PROTOCOL_VERSION,
             max_frame,
             max_ports,
+            cargo,
+            handles,
+            isolated,
+        },
+    )
+}
+
+fn control() -> impl Strategy<Value = Control> {
+    prop_oneof![
+        greet().prop_map(Control::Greet),
+        (node(), node(), node(), descriptors()).prop_map(|(you, me, broker, pipes)| Control::Welcome(Welcome {
+            you,
+            me,
+            broker,
+            pipes
         })),
-        (node(), node(), node(), descriptors())
-            .prop_map(|(you, me, broker, pipes)| Control::Welcome(Welcome { you, me, broker, pipes })),
         any::<u64>().prop_map(|id| Control::Refer { id }),
         (any::<u64>(), node()).prop_map(|(id, node)| Control::ReferOk { id, node }),
         any::<u64>().prop_map(|id| Control::ReferNo { id }),
@@ -94,9 +108,9 @@ fn write(body: &Body, handles: u16, payload: &[u8]) -> Option<Vec<u8>> {
         Body::Event { dest, from, kind } => write_event(&mut bytes, *dest, *from, kind),
         Body::Control(Control::Greet(_)) | Body::Unknown => return None,
         Body::Control(control) => write_control(&mut bytes, control, handles),
-        Body::Data { dest, from, head: DataHead { cost, more, starved, cargo, .. } } => {
-            let (dest, from, cost, more, starved) = (*dest, *from, *cost, *more, *starved);
-            let marks = DataMarks { dest, from, cost, more, starved, handles };
+        Body::Data { dest, from, head: DataHead { cost, more, starved, hops, cargo, .. } } => {
+            let (dest, from, cost, more, starved, hops) = (*dest, *from, *cost, *more, *starved, *hops);
+            let marks = DataMarks { dest, from, cost, more, starved, hops, handles };
             write_data_head(&mut bytes, marks, cargo, payload.len());
             bytes.extend_from_slice(payload);
         }
@@ -125,16 +139,19 @@ proptest! {
         from in port(),
         cost in 1..=u32::MAX,
         flags in any::<(bool, bool)>(),
+        hops in any::<u8>(),
         handles in 0..=64_u16,
         cargo in descriptors(),
         payload in proptest::collection::vec(any::<u8>(), 0..300),
     ) {
-        let marks = DataMarks { dest, from, cost, more: flags.0, starved: flags.1, handles };
+        // Only a message that brings ports is counted.
+        let hops = if cargo.is_empty() { 0 } else { hops };
+        let marks = DataMarks { dest, from, cost, more: flags.0, starved: flags.1, hops, handles };
         let mut bytes = Vec::new();
         write_data_head(&mut bytes, marks, &cargo, payload.len());
         let payload_at = bytes.len();
         bytes.extend_from_slice(&payload);
-        let head = DataHead { cost, more: flags.0, starved: flags.1, cargo: cargo.clone(), payload_at };
+        let head = DataHead { cost, more: flags.0, starved: flags.1, hops, cargo: cargo.clone(), payload_at };
         prop_assert_eq!(read(&bytes), Body::Data { dest, from, head });
         // The short way reads the same, and only what is plain.
         let short = Head::read(&bytes, &Limits::default()).unwrap().unwrap().plain_data(&bytes);
