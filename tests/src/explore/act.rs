@@ -3,7 +3,7 @@
 use mage_proto::{Message, Port, SendErrorKind, SocketPairError};
 
 use super::Action;
-use super::state::{Place, State, User};
+use super::state::{Place, Socket, State, User};
 
 impl State {
     /// Everything that may happen now.
@@ -11,8 +11,9 @@ impl State {
     pub fn actions(&self) -> Vec<Action> {
         let mut all: Vec<Action> = self.deliverable().map(|(socket, from)| Action::Deliver { socket, from }).collect();
         for (socket, from) in self.deliverable() {
-            // What a node that is gone has written may be lost from any point on.
-            if self.sockets[socket].users[from] == User::Gone && !self.sockets[socket].streams[from].is_empty() {
+            // What a node that is gone has written, or what a broken link held, may be lost from any point on.
+            let Socket { streams, users, cut } = &self.sockets[socket];
+            if (*cut || users[from] == User::Gone) && !streams[from].is_empty() {
                 all.push(Action::Break { socket, from });
             }
         }
@@ -22,7 +23,7 @@ impl State {
         for (end, state) in self.ends.iter().enumerate() {
             let Place::Held(node, port) = state.place else { continue };
             if self.left.moves > 0 {
-                let near = (0..self.nodes.len()).filter(|&to| self.may_travel(end, node, to));
+                let near = (0..self.nodes.len()).filter(|&to| self.may_travel(node, to));
                 all.extend(near.map(|to| Action::Move { end, to }));
             }
             if self.left.sends > 0 && state.may_send {
@@ -43,18 +44,22 @@ impl State {
                 all.extend(near.map(|(other, _)| Action::Merge { one: end, other }));
             }
         }
+        if self.left.cuts > 0 {
+            let whole = |socket: &Socket| !socket.cut && socket.users.iter().all(|user| matches!(user, User::Node(..)));
+            let links = self.sockets.iter().enumerate().filter(|(_, socket)| whole(socket));
+            all.extend(links.map(|(socket, _)| Action::Cut { socket }));
+        }
         if self.left.crashes > 0 {
             all.extend((0..self.nodes.len()).filter(|&node| self.is_alive(node)).map(|node| Action::Crash { node }));
         }
         all
     }
 
-    fn may_travel(&self, end: usize, from: usize, to: usize) -> bool {
+    fn may_travel(&self, from: usize, to: usize) -> bool {
         let whole = |road: Option<&mage_proto::PortId>| {
             let state = self.nodes[from].as_ref().zip(road.copied());
             state.is_some_and(|(state, road)| state.duplicate_key(road).is_some_and(|key| state.ended(&key).is_none()))
         };
-        let _ = end;
         from != to && self.is_alive(to) && whole(self.roads.get(&(from, to)))
     }
 
@@ -63,8 +68,13 @@ impl State {
         match action {
             Action::Deliver { socket, from } => self.deliver(socket, from),
             Action::Break { socket, from } => {
-                self.sockets[socket].streams[from].clear();
+                self.lose(socket, from);
                 self.deliver(socket, from);
+            }
+            Action::Cut { socket } => {
+                self.left.cuts -= 1;
+                self.failed = true;
+                self.sockets[socket].cut = true;
             }
             Action::Move { end, to } => self.travel(end, to),
             Action::Send { end } => self.send(end),
@@ -79,12 +89,10 @@ impl State {
             Action::Crash { node } => self.crash(node),
             Action::Pair { made } => {
                 let tag = self.asked.pop().expect("somebody has asked");
-                if self.is_alive(0) {
-                    let sockets = if made { Ok(self.socket_pair()) } else { Err(SocketPairError) };
-                    self.failed |= !made;
-                    self.node(0).socket_pair(tag, sockets);
-                    self.drain(0);
-                }
+                let sockets = if made { Ok(self.socket_pair()) } else { Err(SocketPairError) };
+                self.failed |= !made;
+                self.node(0).socket_pair(tag, sockets);
+                self.drain(0);
             }
         }
     }
@@ -100,7 +108,14 @@ impl State {
         let road = self.key(from, self.roads[&(from, to)]);
         let message = Message { cargo: vec![key], ..Message::new(vec![end as u8]) };
         match self.node(from).send(&road, message) {
-            Ok(()) => self.ends[end].place = Place::Travelling(from, to),
+            Ok(()) => {
+                // Where the road is over already, nothing arrives.
+                let there = self.roads[&(to, from)];
+                let over = self.nodes[to]
+                    .as_ref()
+                    .is_none_or(|state| state.duplicate_key(there).is_none_or(|key| state.ended(&key).is_some()));
+                self.ends[end].place = if over { Place::Lost } else { Place::Travelling(from, to) };
+            }
             Err(error) => assert!(matches!(error.kind, SendErrorKind::Closed(_)), "{error}"),
         }
         self.drain(from);
@@ -180,32 +195,29 @@ impl State {
         self.left.merges -= 1;
         let ((node, a), (_, b)) = (self.held(one), self.held(other));
         self.node(node).merge(a, b).expect("equal windows");
-        self.drain(node);
         let (far, beyond) = (self.ends[one].peer, self.ends[other].peer);
         for end in [one, other] {
             self.ends[end].place = Place::Merged;
         }
-        if far == other {
-            return;
+        self.ring |= far == other;
+        if far != other {
+            for (from, to, next) in [(one, beyond, far), (other, far, beyond)] {
+                let due = std::mem::take(&mut self.ends[from].due);
+                self.ends[to].due.extend(due);
+                self.ends[to].peer = next;
+            }
         }
-        for (from, to, next) in [(one, beyond, far), (other, far, beyond)] {
-            let due = std::mem::take(&mut self.ends[from].due);
-            self.ends[to].due.extend(due);
-            self.ends[to].peer = next;
-        }
+        self.drain(node);
     }
 
     fn crash(&mut self, node: usize) {
         self.left.crashes -= 1;
         self.failed = true;
         self.nodes[node] = None;
-        for socket in &mut self.sockets {
-            for side in 0..2 {
-                if matches!(socket.users[side], User::Node(at, _) if at == node) {
-                    socket.users[side] = User::Gone;
-                    socket.streams[1 - side].clear();
-                }
-            }
+        self.leave_sockets(|user| matches!(user, User::Node(at, _) if at == node));
+        if node == 0 {
+            // Nobody makes the sockets that were asked for.
+            self.asked.clear();
         }
         for end in &mut self.ends {
             match end.place {

@@ -43,6 +43,8 @@ pub struct Configuration {
     pub merges: u8,
     /// Nodes that crash; their links break at every point.
     pub crashes: u8,
+    /// Links that break at every point, both nodes living on.
+    pub cuts: u8,
 }
 
 /// What a search found.
@@ -70,7 +72,7 @@ pub enum Action {
         /// Which of its two sides has sent it.
         from: usize,
     },
-    /// A socket whose other side is gone breaks; what was under way is lost.
+    /// What was still under way on a socket that is broken, or whose other side is gone, is lost.
     Break {
         /// The socket.
         socket: usize,
@@ -105,6 +107,11 @@ pub enum Action {
         one: usize,
         /// The other.
         other: usize,
+    },
+    /// A link breaks.
+    Cut {
+        /// Its socket.
+        socket: usize,
     },
     /// A node crashes.
     Crash {
@@ -168,6 +175,7 @@ fn station(state: State, way: &[Action], outcome: &mut Outcome) -> (State, Vec<A
         outcome.quiet += 1;
         guarded(way, || state.check_quiet());
     }
+    guarded(way, || state.audit());
     let actions = state.actions();
     (state, actions)
 }
@@ -196,44 +204,55 @@ pub fn configurations() -> Vec<Configuration> {
         closes: 0,
         merges: 0,
         crashes: 0,
+        cuts: 0,
     };
+    let two = none;
+    let three = Configuration { nodes: 3, ..two.clone() };
+    let pipes = Configuration { pipes: 2, ..three.clone() };
+    let strangers = Configuration { introduced: false, ..three.clone() };
+    let small = Configuration { window: Some(2), ..two.clone() };
     vec![
         Configuration {
             name: "2 nodes, 1 pipe: 3 moves, close, crash",
             moves: 3,
             closes: 1,
             crashes: 1,
-            ..none.clone()
+            ..two.clone()
         },
-        Configuration { name: "3 nodes, 1 pipe: 2 moves, crash", nodes: 3, moves: 2, crashes: 1, ..none.clone() },
-        Configuration {
-            name: "3 nodes, 2 pipes: 2 moves, merge",
-            nodes: 3,
-            pipes: 2,
-            moves: 2,
-            merges: 1,
-            ..none.clone()
-        },
+        Configuration { name: "3 nodes, 1 pipe: 2 moves, crash", moves: 2, crashes: 1, ..three.clone() },
+        Configuration { name: "3 nodes, 2 pipes: 2 moves, merge", moves: 2, merges: 1, ..pipes.clone() },
         Configuration {
             name: "2 nodes, 1 pipe: small window, 3 messages, 2 moves",
-            window: Some(2),
             moves: 2,
             sends: 3,
-            ..none.clone()
+            ..small.clone()
         },
+        Configuration { name: "2 nodes, 1 pipe: 2 moves, 2 messages, close", moves: 2, sends: 2, closes: 1, ..two },
+        Configuration { name: "3 strangers, 1 pipe: 2 moves, refusal", moves: 2, ..strangers.clone() },
         Configuration {
-            name: "2 nodes, 1 pipe: 2 moves, 2 messages, close",
+            name: "3 strangers, 1 pipe: 2 moves, refusal, crash",
             moves: 2,
-            sends: 2,
-            closes: 1,
-            ..none.clone()
+            crashes: 1,
+            ..strangers.clone()
         },
+        Configuration { name: "3 strangers, 1 pipe: 2 moves, refusal, cut", moves: 2, cuts: 1, ..strangers },
+        Configuration { name: "3 nodes, 1 pipe: 2 moves, close, cut", moves: 2, closes: 1, cuts: 1, ..three.clone() },
+        Configuration { name: "3 nodes, 1 pipe: 2 moves, crash, cut", moves: 2, crashes: 1, cuts: 1, ..three.clone() },
+        Configuration { name: "3 nodes, 1 pipe: 3 moves, close, crash", moves: 3, closes: 1, crashes: 1, ..three },
         Configuration {
-            name: "3 nodes, 1 pipe: 2 moves, members not introduced, refusal",
-            nodes: 3,
-            introduced: false,
+            name: "3 nodes, 2 pipes: 2 moves, merge, crash",
             moves: 2,
-            ..none
+            merges: 1,
+            crashes: 1,
+            ..pipes.clone()
+        },
+        Configuration { name: "3 nodes, 2 pipes: 2 moves, merge, close", moves: 2, merges: 1, closes: 1, ..pipes },
+        Configuration {
+            name: "2 nodes, 1 pipe: small window, 3 messages, 2 moves, crash",
+            moves: 2,
+            sends: 3,
+            crashes: 1,
+            ..small
         },
     ]
 }

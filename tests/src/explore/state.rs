@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use bytes::BytesMut;
-use mage_proto::{Limits, LinkId, NameSource, Node, Output, PortId, Transmit, Window};
+use mage_proto::{CloseReason, Limits, LinkId, NameSource, Node, Output, PortId, Transmit, Window};
 
 use super::Configuration;
+use crate::scene::forge::kind;
 
 /// The upper half of every name, so that names are found in frames.
 const MARK: u64 = 0x6d61_6765_2074_6573;
@@ -33,6 +34,8 @@ pub(super) struct Socket {
     pub(super) streams: [VecDeque<(Vec<u8>, Vec<Handle>)>; 2],
     /// Who uses each side.
     pub(super) users: [User; 2],
+    /// It is broken: what was under way may still arrive, up to any point; nothing more will be.
+    pub(super) cut: bool,
 }
 
 /// Who uses a side of a socket.
@@ -80,6 +83,8 @@ pub struct State {
     pub(super) sent: u16,
     /// Something failed that is not the protocol's fault.
     pub(super) failed: bool,
+    /// The two ends of one pipe were merged.
+    pub(super) ring: bool,
 }
 
 impl State {
@@ -98,6 +103,7 @@ impl State {
             left: configuration.clone(),
             sent: 0,
             failed: false,
+            ring: false,
         };
         for member in 1..configuration.nodes {
             state.invite(member);
@@ -169,7 +175,7 @@ impl State {
     }
 
     fn socket(&mut self) -> usize {
-        self.sockets.push(Socket { streams: Default::default(), users: [User::Nobody; 2] });
+        self.sockets.push(Socket { streams: Default::default(), users: [User::Nobody; 2], cut: false });
         self.sockets.len() - 1
     }
 
@@ -188,6 +194,7 @@ impl State {
                     self.roads.insert((node, 0), port.id());
                 }
                 Output::Discard(discarded) => self.close_discarded(discarded),
+                Output::Ended { port, reason } => self.check_ended(node, port, &reason),
                 Output::BadPeer { violation, .. } => panic!("node {node} says that another is dishonest: {violation}"),
                 Output::BadRoute { error, .. } => panic!("node {node} says that a promise is broken: {error}"),
                 _ => {}
@@ -203,17 +210,43 @@ impl State {
             mage_proto::Discard::Handles(handles) => handles,
             other => panic!("nobody knows how to drop {other:?}"),
         };
+        self.close_handles(handles);
+    }
+
+    fn close_handles(&mut self, handles: Vec<Handle>) {
         for (socket, side) in handles {
             self.sockets[socket].users[side] = User::Gone;
+            self.lose(socket, 1 - side);
         }
     }
 
+    /// What is under way on a socket from this side will not arrive.
+    pub(super) fn lose(&mut self, socket: usize, from: usize) {
+        for (_, handles) in std::mem::take(&mut self.sockets[socket].streams[from]) {
+            self.close_handles(handles);
+        }
+    }
+
+    /// S4, S13: an end that is over was closed at the other side, or something has failed.
+    fn check_ended(&self, node: usize, port: PortId, reason: &CloseReason) {
+        let end = self.ends.iter().find(|end| end.place == Place::Held(node, port));
+        let closed = end.is_some_and(|end| self.ends[end.peer].place == Place::Closed);
+        let road = self.roads.iter().any(|(&(at, _), &road)| (at, road) == (node, port));
+        let orderly = matches!(reason, CloseReason::Closed { .. }) && closed;
+        assert!(orderly || self.failed || !(end.is_some() || road), "S4: {end:?} of {node} ended: {reason:?}");
+    }
+
     fn close_link(&mut self, node: usize, link: LinkId) {
-        for socket in &mut self.sockets {
+        self.leave_sockets(|user| user == User::Node(node, link));
+    }
+
+    /// Nobody uses the sides of sockets that these used.
+    pub(super) fn leave_sockets(&mut self, whose: impl Fn(User) -> bool) {
+        for socket in 0..self.sockets.len() {
             for side in 0..2 {
-                if socket.users[side] == User::Node(node, link) {
-                    socket.users[side] = User::Gone;
-                    socket.streams[1 - side].clear();
+                if whose(self.sockets[socket].users[side]) {
+                    self.sockets[socket].users[side] = User::Gone;
+                    self.lose(socket, 1 - side);
                 }
             }
         }
@@ -229,12 +262,17 @@ impl State {
             let bytes: Vec<u8> = batch.slices().flatten().copied().collect();
             let mut handles: VecDeque<Handle> = batch.advance(usize::MAX).into();
             let socket = &mut self.sockets[place];
+            let before = socket.streams[side].len();
             for frame in frames(&bytes) {
                 let count = usize::from(u16::from_le_bytes([frame[6], frame[7]]));
-                let handles = handles.drain(..count).collect();
-                if socket.users[1 - side] != User::Gone {
-                    socket.streams[side].push_back((frame.to_vec(), handles));
-                }
+                assert!(self.failed || self.ring || frame[4] != kind::GONE, "S7: a Gone, but nothing has failed");
+                socket.streams[side].push_back((frame.to_vec(), handles.drain(..count).collect()));
+            }
+            if socket.cut || socket.users[1 - side] == User::Gone {
+                // What was under way when it broke is not touched by what is said after.
+                let kept = if socket.cut { before } else { 0 };
+                let late = self.sockets[place].streams[side].split_off(kept);
+                late.into_iter().for_each(|(_, handles)| self.close_handles(handles));
             }
         }
     }
@@ -274,7 +312,8 @@ impl State {
         self.sockets.iter().enumerate().flat_map(|(number, socket)| {
             (0..2).filter_map(move |from| {
                 let heard = matches!(socket.users[1 - from], User::Node(..));
-                let something = !socket.streams[from].is_empty() || socket.users[from] == User::Gone;
+                let over = socket.cut || socket.users[from] == User::Gone;
+                let something = over || !socket.streams[from].is_empty();
                 (heard && something).then_some((number, from))
             })
         })
@@ -294,7 +333,7 @@ impl State {
             }
         }
         for socket in &self.sockets {
-            write(format!("{:?}", socket.users).as_bytes());
+            write(format!("{:?} {}", socket.users, socket.cut).as_bytes());
             for stream in &socket.streams {
                 for (frame, handles) in stream {
                     write(&names.bytes(frame));
@@ -303,8 +342,8 @@ impl State {
                 write(b"end");
             }
         }
-        let Self { ends, roads, asked, left, sent, failed, .. } = self;
-        write(format!("{ends:?} {roads:?} {asked:?} {left:?} {sent} {failed}").as_bytes());
+        let Self { nodes: _, sockets: _, ends, roads, asked, left, sent, failed, ring } = self;
+        write(format!("{ends:?} {roads:?} {asked:?} {left:?} {sent} {failed} {ring}").as_bytes());
         u128::from(hashers[0].finish()) << 64 | u128::from(hashers[1].finish())
     }
 }
@@ -365,7 +404,7 @@ impl Names {
     /// Replaces names in a frame: what stands before their mark.
     fn bytes(&mut self, frame: &[u8]) -> Vec<u8> {
         let mut out = frame.to_vec();
-        for at in (0..frame.len().saturating_sub(15)).step_by(2) {
+        for at in 0..frame.len().saturating_sub(15) {
             if frame[at + 8..at + 16] == MARK.to_le_bytes() {
                 let name = u32::from_le_bytes([frame[at], frame[at + 1], frame[at + 2], frame[at + 3]]);
                 out[at..at + 4].copy_from_slice(&self.number(name).to_le_bytes());
