@@ -12,27 +12,50 @@ use std::time::Duration;
 
 use mage::node::{AcceptError, InviteErrorKind, JoinError, NodeEvent, ShutdownError};
 use mage::pipe::{CloseReason, Loss, Message, SendErrorKind};
-use mage::{Listener, MessagePipe, Node, listener};
+use mage::{MessagePipe, Node};
 use mage_tests::children::{Executor, Running};
 
-/// One module of tests for each executor.
+#[path = "nodes/blame.rs"]
+mod blame;
+#[path = "nodes/blocking.rs"]
+mod blocking;
+#[path = "nodes/isolated.rs"]
+mod isolated;
+#[path = "nodes/leaving.rs"]
+mod leaving;
+#[path = "nodes/listening.rs"]
+mod listening;
+
+/// The promises in this file.
+mod nodes {
+    pub(crate) use super::*;
+}
+
+/// One test for each executor and promise of a room.
 macro_rules! promises {
-    ($($promise:ident)*) => {
-        promises! { @executor threads Threads [$($promise)*] }
-        promises! { @executor tokio Tokio [$($promise)*] }
-        promises! { @executor smol Smol [$($promise)*] }
-    };
-    (@executor $module:ident $executor:ident [$($promise:ident)*]) => {
-        mod $module {
-            $(#[test]
-            fn $promise() {
-                super::$promise(mage_tests::children::Executor::$executor);
-            })*
-        }
+    ($room:ident $($promise:ident)*) => {
+        $(mod $promise {
+            use mage_tests::children::Executor;
+
+            #[test]
+            fn threads() {
+                crate::$room::$promise(Executor::Threads);
+            }
+
+            #[test]
+            fn tokio() {
+                crate::$room::$promise(Executor::Tokio);
+            }
+
+            #[test]
+            fn smol() {
+                crate::$room::$promise(Executor::Smol);
+            }
+        })*
     };
 }
 
-promises! {
+promises! { nodes
     a_message_crosses_and_is_answered
     messages_sent_before_the_other_side_exists_arrive_in_order
     messages_of_every_size_arrive_whole
@@ -59,9 +82,33 @@ promises! {
     what_is_no_stream_socket_is_refused
     a_message_to_an_end_in_the_same_node_is_delivered
     a_node_on_an_executor_that_ended_loses_its_links
+}
+
+promises! { listening
     callers_of_a_listener_are_invited
     a_listener_turns_away_more_callers_than_may_wait
     a_listener_gives_its_name_back
+}
+
+promises! { isolated
+    two_networks_share_pipes_and_nothing_else
+    a_pipe_that_leads_elsewhere_stays_where_it_is
+    both_sides_have_to_mean_the_same_kind_of_link
+}
+
+promises! { blame
+    a_bad_message_is_told_with_the_node_that_it_came_from
+    a_bad_message_is_told_after_its_sender_has_gone
+    a_bad_answer_is_told_too
+}
+
+promises! { blocking
+    every_wait_inside_a_task_is_refused_and_harms_nothing
+}
+
+promises! { leaving
+    a_node_that_leaves_takes_no_route_with_it
+    what_cannot_be_delivered_is_given_back
 }
 
 /// Two nodes and a pipe between them.
@@ -528,82 +575,4 @@ fn a_node_on_an_executor_that_ended_loses_its_links(executor: Executor) {
         drop(a);
     }
     assert_eq!(ended(&far), CloseReason::Lost(Loss::Node));
-}
-
-/// A name in a folder of its own, which is removed at the end.
-struct Place(std::path::PathBuf);
-
-impl Place {
-    fn new(executor: Executor, what: &str) -> Self {
-        let folder = std::env::temp_dir().join(format!("mage-{}-{executor}-{what}", std::process::id()));
-        std::fs::create_dir_all(&folder).expect("a folder");
-        Self(folder)
-    }
-
-    fn name(&self) -> std::path::PathBuf {
-        self.0.join("socket")
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
-
-fn callers_of_a_listener_are_invited(executor: Executor) {
-    let (running, place) = (executor.start(), Place::new(executor, "callers"));
-    let server = running.node();
-    let listener = Listener::bind(&server, place.name()).expect("a listener");
-    let clients: Vec<_> = (0..3_u8)
-        .map(|number| {
-            let client = running.node();
-            let accepting = listener::connect(&client, place.name()).expect("a listener");
-            let near = running.run(listener.next()).expect("a caller");
-            near.send(message(&[number])).unwrap();
-            (client, accepting.wait().expect("a pipe"), near)
-        })
-        .collect();
-    for (number, (_client, far, near)) in clients.iter().enumerate() {
-        assert_eq!(*receive(far).payload, [number as u8]);
-        far.send(message(b"thanks")).unwrap();
-        assert_eq!(*receive(near).payload, *b"thanks");
-    }
-}
-
-fn a_listener_turns_away_more_callers_than_may_wait(executor: Executor) {
-    let (running, place) = (executor.start(), Place::new(executor, "crowd"));
-    let listener = Listener::bind(&running.node(), place.name()).expect("a listener");
-    // Each call is taken in, or turned away, before the next: the system's own queue is never what is full.
-    let mut crowd: Vec<UnixStream> = Vec::new();
-    let turned_away = loop {
-        let mut caller = UnixStream::connect(place.name()).expect("a listener");
-        caller.set_nonblocking(true).unwrap();
-        let refused = crowd.len() >= 64 && {
-            caller.set_nonblocking(false).unwrap();
-            caller.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
-            matches!(caller.read(&mut [0]), Ok(0))
-        };
-        if refused {
-            break crowd.len();
-        }
-        crowd.push(caller);
-        assert!(crowd.len() < 1000, "nobody is turned away");
-    };
-    assert_eq!(turned_away, 64);
-    for _ in 0..64 {
-        running.run(listener.next()).expect("a caller that waited");
-    }
-}
-
-fn a_listener_gives_its_name_back(executor: Executor) {
-    let (running, place) = (executor.start(), Place::new(executor, "name"));
-    let node = running.node();
-    let listener = Listener::bind(&node, place.name()).expect("a listener");
-    assert_eq!(Listener::bind(&node, place.name()).unwrap_err().kind(), std::io::ErrorKind::AddrInUse);
-    assert_eq!(listener.path(), place.name());
-    drop(listener);
-    assert!(!place.name().exists());
-    Listener::bind(&node, place.name()).expect("the name again");
-    assert_eq!(listener::connect(&node, place.0.join("nobody")).unwrap_err().kind(), std::io::ErrorKind::NotFound);
 }
