@@ -56,13 +56,37 @@ fn main() -> ExitCode {
 /// What ends a process of the demo early, told to a person.
 type Failure = Box<dyn std::error::Error>;
 
-/// An error and what caused it, on one line.
+/// An error and what caused it, on one line; a cause that the error before it tells already is not told again.
 fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
-        text = format!("{text}: {error}");
+        let told = error.to_string();
+        if !text.ends_with(&told) {
+            text = format!("{text}: {told}");
+        }
         cause = error.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("{said}")]
+    struct Caused {
+        said: &'static str,
+        #[source]
+        cause: io::Error,
+    }
+
+    #[test]
+    fn a_cause_is_told_once() {
+        let refused = |said| chain(&Caused { said, cause: io::Error::other("refused") });
+        assert_eq!(refused("no answer"), "no answer: refused");
+        assert_eq!(refused("no answer: refused"), "no answer: refused");
+    }
 }

@@ -26,12 +26,10 @@ impl Way {
     }
 }
 
-pub(super) fn generate(scope: &Scope<'_>, item: &Interface) -> TokenStream {
-    let ways = [Way::Shared, Way::Local, Way::Sync].map(|way| {
-        let (declared, served) = (declare(scope, item, way), serve(scope, item, way));
-        quote! { #declared #served }
-    });
-    quote! { #(#ways)* }
+/// One item after the other: what is interpolated is copied, token by token.
+pub(super) fn generate(scope: &Scope<'_>, item: &Interface) -> impl Iterator<Item = TokenStream> {
+    let ways = [Way::Shared, Way::Local, Way::Sync].into_iter();
+    ways.flat_map(move |way| [declare(scope, item, way), serve(scope, item, way)])
 }
 
 /// The trait.
@@ -105,7 +103,6 @@ fn serve(scope: &Scope<'_>, item: &Interface, way: Way) -> TokenStream {
     let marker = ident(&item.name.rust);
     let (request, name) = (companion(item, Companion::Request), companion(item, way.companion()));
     let arms = item.methods.iter().map(|method| arm(method, &request, handler, &served, way));
-    let body = quote!(match request { #(#arms)* });
     let (lib, function) = match way {
         Way::Shared => (quote!(Serve), quote!(async fn serve(#served: &#handler, request: #request))),
         Way::Local => (quote!(ServeLocal), quote!(async fn serve_local(#served: &#handler, request: #request))),
@@ -117,7 +114,7 @@ fn serve(scope: &Scope<'_>, item: &Interface, way: Way) -> TokenStream {
         impl<#handler: #name> ::mage::interface::#lib<#handler> for #marker {
             #function {
                 #unused
-                #body
+                match request { #(#arms)* }
             }
         }
     }

@@ -96,7 +96,8 @@ fn values_are_plain(values: &[Field]) -> bool {
     values.len() <= 8 && values.iter().all(|value| is_plain(&value.ty) && !may_be_absent(value))
 }
 
-pub(super) fn generate(scope: &Scope<'_>, item: &Interface, index: usize) -> TokenStream {
+/// One item after the other.
+pub(super) fn generate(scope: &Scope<'_>, item: &Interface, index: usize) -> [TokenStream; 3] {
     let docs = docs(&item.docs, &format!("The interface `{}`.", item.full_name));
     let marker = ident(&item.name.rust);
     // What is nested in an interface follows it.
@@ -108,15 +109,13 @@ pub(super) fn generate(scope: &Scope<'_>, item: &Interface, index: usize) -> Tok
     });
     let constants: Vec<_> = constants.collect();
     let constants = if constants.is_empty() { quote!() } else { quote!(impl #marker { #(#constants)* }) };
-    let (request, implementation) = (request(scope, item), implementation(scope, item));
-    quote! {
+    let declared = quote! {
         #docs
         #[derive(Debug)]
         pub enum #marker {}
         #constants
-        #request
-        #implementation
-    }
+    };
+    [declared, request(scope, item), implementation(scope, item)]
 }
 
 /// The enum with a variant per method.

@@ -22,7 +22,6 @@ mod interface;
 mod scope;
 
 use proc_macro2::TokenStream;
-use quote::quote;
 
 use crate::model::{Item, Model};
 use crate::span::FileId;
@@ -55,22 +54,23 @@ pub fn file(model: &Model, root: FileId) -> String {
 /// The items of one module, formatted.
 fn items(scope: &Scope<'_>) -> String {
     let file = scope.model.file(scope.file);
-    let items = file.items.iter().enumerate().map(|(index, item)| match item {
-        Item::Interface(item) => {
-            let interface = interface::generate(scope, item, index);
-            let calls = calls::generate(scope, item);
-            let handlers = handlers::generate(scope, item);
-            quote! { #interface #calls #handlers }
-        }
-        Item::Struct(item) => data::structure(scope, item),
-        Item::Enum(item) => data::enumeration(item),
-        Item::Union(item) => data::union(scope, item),
-        Item::Const(item) if item.owner.is_none() => data::constant(scope, item),
-        // Stands with its interface.
-        Item::Const(_) => TokenStream::new(),
-    });
     // One by one: the tokens and the tree of a whole file would need a hundred times the memory of its text.
-    aerate(&items.map(formatted).collect::<String>())
+    let mut text = String::new();
+    for (index, item) in file.items.iter().enumerate() {
+        match item {
+            Item::Interface(item) => {
+                let parts = interface::generate(scope, item, index).into_iter().chain([calls::generate(scope, item)]);
+                parts.chain(handlers::generate(scope, item)).for_each(|part| text += &formatted(part));
+            }
+            Item::Struct(item) => text += &formatted(data::structure(scope, item)),
+            Item::Enum(item) => text += &formatted(data::enumeration(item)),
+            Item::Union(item) => text += &formatted(data::union(scope, item)),
+            Item::Const(item) if item.owner.is_none() => text += &formatted(data::constant(scope, item)),
+            // Stands with its interface.
+            Item::Const(_) => {}
+        }
+    }
+    aerate(&text)
 }
 
 fn formatted(tokens: TokenStream) -> String {
