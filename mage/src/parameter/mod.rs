@@ -16,6 +16,10 @@
 //! | handles | `OwnedFd`, `File`, `UnixStream` | four: the place among the message's handles |
 //! | `shared_buffer` | [`SharedBuffer`](crate::SharedBuffer) | four: the place among the message's handles |
 //!
+//! `bytes` are a slice of the message that they came in, where they make up a good part of it: behind the socket nothing is
+//! copied, unless the message was longer than a frame ([`Limits::max_frame`](crate::node::Limits::max_frame)) and had to
+//! be joined.
+//!
 //! Parameters stand one after the other like the fields of a struct, ended by the end of the message. A reader skips
 //! fields after the last that it knows, and gives their default to those that an older writer did not send.
 

@@ -245,6 +245,20 @@ fn waiting_is_refused_where_the_thread_must_make_the_progress_itself() {
     let mut receiver = mage::Receiver::<Calculator>::bind(mage::MessagePipe::from_end(shared, far));
     assert_eq!(remote.add(1, 1).wait(), Err(CallError::WouldDeadlock));
     assert!(Remote::closed(&remote).wait().is_err());
+    assert!(Remote::ready(&remote).wait().is_err());
+    assert_eq!(Remote::flush(&remote).wait(), Err(CallError::WouldDeadlock));
+    let mut numbers = remote.count(1);
+    assert_eq!(numbers.next_blocking(), Some(Err(CallError::WouldDeadlock)));
+    // Refused calls were cancelled; the stream still stands, and so does what feeds it.
+    let mut requests = std::iter::from_fn(|| receiver.try_next().unwrap());
+    let sink = requests.find_map(|request| match request {
+        CalculatorRequest::Count { items, .. } => Some(items),
+        _ => None,
+    });
+    let mut items = sink.expect("the stream was asked for");
+    assert!(items.send_blocking(1).is_err());
+    run(items.send(2)).unwrap();
+    assert_eq!(run(numbers.next()), Some(Ok(2)));
     assert!(receiver.next_blocking().is_err());
     assert!(receiver.serve_sync(&mut Plain::default()).is_err());
 }

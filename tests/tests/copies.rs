@@ -1,0 +1,54 @@
+//! How often a large parameter is copied on its way from one node to another: counted by what is allocated for it. Alone
+//! in its file, because the count is the whole process's.
+
+use std::alloc::System;
+use std::os::unix::net::UnixStream;
+
+use mage::node::Limits;
+use mage::{Receiver, Remote};
+use mage_tests::children::Executor;
+use mage_tests::programs::{Shelf, ShelfRequest};
+use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
+
+#[global_allocator]
+static COUNTED: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+const SIZE: usize = 1 << 20;
+const ROUNDS: usize = 20;
+
+/// The bytes that are allocated for each parameter of a mebibyte, once buffers are what they need to be.
+fn allocated(executor: Executor, max_frame: u32) -> usize {
+    let running = executor.start();
+    let limits = Limits { max_frame, ..Limits::default() };
+    let node = || running.builder().limits(limits.clone()).build().expect("a node");
+    let (a, b) = (node(), node());
+    let (to_a, to_b) = UnixStream::pair().expect("sockets");
+    let remote = Remote::<Shelf>::bind(a.invite(to_b).expect("an invitation"));
+    let mut receiver = Receiver::<Shelf>::bind(b.accept(to_a).wait().expect("an accepted invitation"));
+    let data = vec![7; SIZE];
+    let mut put = || {
+        remote.put(&data).expect("room");
+        let Ok(Some(ShelfRequest::Put { data: read })) = receiver.next_blocking() else { panic!("no request") };
+        assert!(read == data);
+        Remote::ready(&remote).wait().expect("a thread that may wait").expect("an open pipe");
+    };
+    (0..ROUNDS).for_each(|_| put());
+    let region = Region::new(COUNTED);
+    (0..ROUNDS).for_each(|_| put());
+    region.change().bytes_allocated / ROUNDS
+}
+
+#[test]
+fn bytes_are_copied_once_when_they_are_encoded_and_once_more_only_when_they_came_in_several_frames() {
+    for executor in [Executor::Threads, Executor::Tokio, Executor::Smol] {
+        // What is lent is copied into the message. Behind the socket the handler gets a slice of what was read.
+        let whole = allocated(executor, 2 << 20);
+        assert!(whole < SIZE * 3 / 2, "{executor}: {whole} bytes were allocated for a message in one frame");
+        // The pieces of a longer one are joined.
+        let cut = allocated(executor, 256 << 10);
+        assert!(
+            (SIZE * 2..SIZE * 3).contains(&cut),
+            "{executor}: {cut} bytes were allocated for a message in five frames"
+        );
+    }
+}
