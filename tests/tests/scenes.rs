@@ -5,6 +5,7 @@
 
 mod scenes {
     mod corners;
+    mod costs;
     mod credits;
     mod endings;
     mod flows;

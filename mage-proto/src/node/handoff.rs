@@ -61,7 +61,7 @@ use crate::id::PortId;
 use crate::kind::FrameKind;
 use crate::limits::MAX_HOPS;
 use crate::name::{Address, NameSource, NodeName};
-use crate::port::{Active, Holder, Port, State, StubWait, Writer};
+use crate::port::{Active, Hint, Holder, Port, State, StubWait, Writer};
 use crate::violation::{RouteError, Violation};
 
 impl<H, S: NameSource> Node<H, S> {
@@ -98,6 +98,7 @@ impl<H, S: NameSource> Node<H, S> {
                 assembly: None,
                 credit,
                 holder: Holder::Cargo,
+                hint: Hint::default(),
             }),
             pending: None,
             owner: Some(link),

@@ -3,6 +3,7 @@
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
+use super::plain::Way;
 use super::{Node, Reach, held_by_application};
 use crate::close::CloseReason;
 use crate::control::Takes;
@@ -12,7 +13,7 @@ use crate::id::PortId;
 use crate::limits::{Limits, Window};
 use crate::message::{Data, Message, Port as Key};
 use crate::name::{NameSource, NodeName, PortName, port_name};
-use crate::port::{Active, Entry, Holder, Port, State, Writer};
+use crate::port::{Active, Entry, Hint, Holder, Port, State, Writer};
 
 /// A message that was not sent, and why. Nothing of it is lost.
 #[derive(Debug, thiserror::Error)]
@@ -95,6 +96,7 @@ impl<H, S: NameSource> Node<H, S> {
                 assembly: None,
                 credit: Credit::new(window),
                 holder,
+                hint: Hint::default(),
             }),
             pending: None,
             owner: None,
@@ -117,8 +119,9 @@ impl<H, S: NameSource> Node<H, S> {
             && active.credit.may_send()
         {
             let cost = u32::try_from(Limits::cost(size, 0)).unwrap_or(u32::MAX);
-            let (name, starved) = (*name, active.credit.charge(cost));
-            self.send_plain(name, outbound, message, cost, starved);
+            let starved = active.credit.charge(cost);
+            let way = Way { id: port.0, from: *name, dest: outbound, hint: active.hint };
+            self.send_plain(way, message, cost, starved);
             return Ok(());
         }
         self.send_attached(port, message)
@@ -205,7 +208,10 @@ impl<H, S: NameSource> Node<H, S> {
     ///
     /// Why the pipe ended, once everything that arrived was taken.
     pub fn receive(&mut self, port: &Key) -> Result<Option<Message<H>>, CloseReason> {
-        let taken = self.take(port.0)?;
+        let mut taken = None;
+        if self.take_plain(port.0, 1, &mut |message| taken = Some(message)) == 0 {
+            taken = self.take(port.0)?;
+        }
         self.run();
         Ok(taken)
     }

@@ -15,57 +15,100 @@ use crate::event::{Event, EventKind};
 use crate::frame::{DATA_HEAD_LEN, DataMarks, Head, PlainData};
 use crate::id::LinkId;
 use crate::id::PortId;
+use crate::link::{Link, LinkState};
 use crate::message::{Data, Message};
 use crate::name::{Address, NameSource, NodeName, PortName};
 use crate::outbox::COPIED;
 use crate::output::Output;
 use crate::payload::Payload;
-use crate::port::{Active, Entry, Holder, Port, State, Writer};
+use crate::port::{Active, Entry, Hint, Holder, Port, State, Writer};
 
 /// Payloads from this many bytes on stay in the receive buffer; below, a copy is cheaper than what a slice would pin.
 pub(super) const SLICED: usize = 16 << 10;
 
+/// From which port to where a plain message goes.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Way {
+    pub(super) id: PortId,
+    pub(super) from: PortName,
+    pub(super) dest: Address,
+    pub(super) hint: Hint,
+}
+
 impl<H, S: NameSource> Node<H, S> {
     /// Sends a message without cargo that was charged already.
     #[inline]
-    pub(super) fn send_plain(&mut self, from: PortName, dest: Address, message: Message<H>, cost: u32, starved: bool) {
-        if dest.node != self.name
-            && let Some(Reach::Linked(link)) = self.nodes.get(&dest.node)
-        {
-            let id = *link;
-            let Some(link) = self.links.get_mut(id.index()) else { return };
-            let handles = u16::try_from(message.handles.len()).unwrap_or(u16::MAX);
-            let marks = DataMarks { dest: dest.port, from, cost, more: false, starved, hops: 0, handles };
-            if handles == 0 && message.payload.len() <= COPIED {
-                link.outbox.plain(marks, &message.payload);
-            } else {
-                link.outbox.message(marks, Vec::new(), message.payload, message.handles, None);
-            }
-            if link.outbox.wakes() {
-                self.output(Output::LinkReady { link: id });
-            }
-            return;
+    pub(super) fn send_plain(&mut self, way: Way, message: Message<H>, cost: u32, starved: bool) {
+        let Way { from, dest, .. } = way;
+        if dest.node == self.name {
+            return self.send_near(way, message, cost, starved);
         }
-        let from_here = self.address(from);
-        let (size, attached) = (u64::try_from(message.payload.len()).unwrap_or(u64::MAX), message.handles.len());
-        let data = |message| {
-            let Message { payload, handles, .. } = message;
-            Data { payload, cargo: Vec::new(), handles, cost, more: false, starved, hops: 0, via: None }
-        };
-        if dest.node == self.name
-            && attached == 0
-            && let Some(id) = self.ports.find(dest.port)
-            && let Some(active) = self.ports.get_mut(id).and_then(|port| settled(port, from_here))
+        let Some(id) = self.link_near(way) else { return self.send_far(way, message, cost, starved) };
+        let Some(link) = self.links.get_mut(id.index()) else { return };
+        let handles = u16::try_from(message.handles.len()).unwrap_or(u16::MAX);
+        let marks = DataMarks { dest: dest.port, from, cost, more: false, starved, hops: 0, handles };
+        if handles == 0 && message.payload.len() <= COPIED {
+            link.outbox.plain(marks, &message.payload);
+        } else {
+            link.outbox.message(marks, Vec::new(), message.payload, message.handles, None);
+        }
+        if link.outbox.wakes() {
+            self.output(Output::LinkReady { link: id });
+        }
+    }
+
+    /// Sends to a port of this node.
+    #[inline]
+    fn send_near(&mut self, way: Way, message: Message<H>, cost: u32, starved: bool) {
+        let from = self.address(way.from);
+        let size = u64::try_from(message.payload.len()).unwrap_or(u64::MAX);
+        if message.handles.is_empty()
+            && let Some(id) = self.ports.find_near(way.hint, way.dest.port)
+            && let Some(active) = self.ports.get_mut(id).and_then(|port| settled(port, from))
             && active.admits_plain(size, cost, &self.limits)
         {
             let held = active.holder == Holder::Application;
-            if active.accept(data(message)) && held {
+            if active.accept(uncut(message, cost, starved)) && held {
                 self.output(Output::Readable(id));
+            }
+            if Hint(id.0) != way.hint {
+                self.remember(way.id, Hint(id.0));
             }
             return;
         }
-        self.emit(from, dest, EventKind::Data(data(message)));
+        self.send_far(way, message, cost, starved);
+    }
+
+    /// Sends the long way.
+    #[cold]
+    fn send_far(&mut self, way: Way, message: Message<H>, cost: u32, starved: bool) {
+        self.emit(way.from, way.dest, EventKind::Data(uncut(message, cost, starved)));
         self.run();
+    }
+
+    /// The link to the node that `way` leads to, if there is one. (Of a link that is Up it is certain that the table of
+    /// nodes says the same.)
+    #[inline]
+    fn link_near(&mut self, way: Way) -> Option<LinkId> {
+        match self.links.get(usize::try_from(way.hint.0).unwrap_or(usize::MAX)) {
+            Some(Link { state: LinkState::Up { node, .. }, serial, .. }) if *node == way.dest.node => {
+                Some(LinkId { index: way.hint.0, serial: *serial })
+            }
+            Some(_) | None => match self.nodes.get(&way.dest.node) {
+                Some(&Reach::Linked(link)) => {
+                    self.remember(way.id, Hint(link.index));
+                    Some(link)
+                }
+                Some(Reach::Sought { .. }) | None => None,
+            },
+        }
+    }
+
+    /// Notes where the outbound of the end `id` was found.
+    fn remember(&mut self, id: PortId, hint: Hint) {
+        if let Some(Port { state: State::Active(active), .. }) = self.ports.get_mut(id) {
+            active.hint = hint;
+        }
     }
 
     /// Takes plain messages from the front of `input` for as long as there are any that it can place.
@@ -161,4 +204,11 @@ fn settled<H>(port: &mut Port<H>, from: Address) -> Option<&mut Active<H>> {
         }
         Port { .. } => None,
     }
+}
+
+/// A message as it is inside the core, whole and without ports.
+#[inline]
+fn uncut<H>(message: Message<H>, cost: u32, starved: bool) -> Data<H> {
+    let Message { payload, handles, .. } = message;
+    Data { payload, cargo: Vec::new(), handles, cost, more: false, starved, hops: 0, via: None }
 }

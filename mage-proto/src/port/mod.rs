@@ -16,6 +16,7 @@ pub(crate) mod table;
 
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
+use core::fmt;
 
 use crate::close::CloseReason;
 use crate::credit::Credit;
@@ -90,6 +91,19 @@ pub(crate) struct Active<H> {
     pub(crate) assembly: Option<Box<Assembly<H>>>,
     pub(crate) credit: Credit,
     pub(crate) holder: Holder,
+    pub(crate) hint: Hint,
+}
+
+/// Where an end's outbound was found last: the place of the port if it is here, else that of the link to its node.
+/// Whoever looks there checks whether it still is, so a wrong hint costs time and nothing else.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Hint(pub(crate) u32);
+
+/// Two nodes that differ in their hints only do the same, and print the same.
+impl fmt::Debug for Hint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("_")
+    }
 }
 
 /// Who may use an end.

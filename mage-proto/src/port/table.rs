@@ -6,7 +6,7 @@
 use hashbrown::HashTable;
 use slab::Slab;
 
-use super::{Detached, Entry, Port};
+use super::{Detached, Entry, Hint, Port};
 use crate::id::PortId;
 use crate::name::{NameSource, PortName};
 
@@ -41,6 +41,10 @@ impl<H> Ports<H> {
     /// Places a port and makes its name known. The name must be free.
     pub(crate) fn insert(&mut self, port: Port<H>) -> PortId {
         let name = port.name;
+        if self.entries.len() == self.entries.capacity() {
+            // Not twice as many: most of what is set aside would never be used.
+            self.entries.reserve_exact((self.entries.len() / 8).max(16));
+        }
         let place = u32::try_from(self.entries.insert(Entry::Routed(port))).unwrap_or(u32::MAX);
         self.publish(name, place);
         PortId(place)
@@ -58,6 +62,12 @@ impl<H> Ports<H> {
         let hash = self.keys.hash_one(name);
         let entries = &self.entries;
         self.names.find(hash, |&place| name_at(entries, place) == Some(name)).map(|&place| PortId(place))
+    }
+
+    /// The port called `name`, which was at `hint` when it was looked for last.
+    #[inline]
+    pub(crate) fn find_near(&self, hint: Hint, name: PortName) -> Option<PortId> {
+        if name_at(&self.entries, hint.0) == Some(name) { Some(PortId(hint.0)) } else { self.find(name) }
     }
 
     #[inline]
@@ -138,5 +148,59 @@ fn name_at<H>(entries: &Slab<Entry<H>>, place: u32) -> Option<PortName> {
     match entries.get(usize::try_from(place).ok()?) {
         Some(Entry::Routed(port)) => Some(port.name),
         Some(Entry::Detached(_)) | None => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::collections::VecDeque;
+
+    use super::{Entry, Ports, draw_keys};
+    use crate::credit::Credit;
+    use crate::limits::Window;
+    use crate::name::{Address, NameSource, NodeName, port_name};
+    use crate::port::{Active, Hint, Holder, Port, State, Writer};
+
+    struct Count(u128);
+
+    impl NameSource for Count {
+        fn next_name(&mut self) -> u128 {
+            self.0 = self.0.wrapping_add(1);
+            self.0
+        }
+    }
+
+    fn idle(names: &mut Count) -> Port<u32> {
+        let peer = Address { node: NodeName::NOWHERE, port: port_name(names) };
+        let credit = Credit::new(Window { bytes: 1, messages: 1 });
+        let state = State::Active(Active {
+            outbound: Some(peer),
+            queue: VecDeque::new(),
+            unread: 0,
+            assembly: None,
+            credit,
+            holder: Holder::Application,
+            hint: Hint::default(),
+        });
+        Port { name: port_name(names), writer: Writer::Sure(peer), state, pending: None, owner: None, reroutes: 0 }
+    }
+
+    /// A place in a slab, as the slab lays it out.
+    #[expect(clippy::large_enum_variant, reason = "a slab has them")]
+    enum Place {
+        _Vacant(usize),
+        _Occupied(Entry<u32>),
+    }
+
+    #[test]
+    fn an_idle_port_takes_at_most_300_bytes_however_many_there_are() {
+        let mut names = Count(0);
+        let mut ports = Ports::new(draw_keys(&mut names));
+        for count in 1..=100_000_usize {
+            ports.insert(idle(&mut names));
+            let places = ports.entries.capacity().saturating_mul(size_of::<Place>());
+            let bytes = places.saturating_add(ports.names.allocation_size());
+            assert!(count < 500 || bytes <= count.saturating_mul(300), "{count} ports take {bytes} bytes");
+        }
     }
 }

@@ -56,6 +56,8 @@ pub struct Scene {
     gone: usize,
     /// Frames that were delivered.
     frames: usize,
+    /// Their bytes.
+    bytes: usize,
     /// The scene ends with ports that nobody can close any more.
     residue: bool,
 }
@@ -126,6 +128,7 @@ impl Scene {
             faults: Vec::new(),
             gone: 0,
             frames: 0,
+            bytes: 0,
             residue: false,
         }
     }

@@ -293,6 +293,7 @@ impl Scene {
                 let from = self.sockets.owner(end).map_or("?".into(), |(from, _)| self.actors[from].label.clone());
                 self.tell_frame(&from, actor, &frame);
                 self.frames += 1;
+                self.bytes += frame.bytes.len();
                 self.feed(actor, link, frame);
             }
             Delivery::End => {

@@ -84,6 +84,11 @@ impl Scene {
         std::mem::take(&mut self.frames)
     }
 
+    /// How many bytes of frames were delivered since this was asked last.
+    pub fn bytes(&mut self) -> usize {
+        std::mem::take(&mut self.bytes)
+    }
+
     /// What a node holds.
     pub fn census(&mut self, node: &str) -> Census {
         self.node(node).census()
