@@ -158,7 +158,9 @@ fn task_loop(bencher: Bencher<'_, '_>) {
     let (runner, quit) = (task_loop.task_runner(), task_loop.quit_handle());
     bencher.counter(ItemsCount::new(TASKS)).bench_local(|| {
         for number in 0..TASKS {
-            runner.post(move || drop(black_box(number)));
+            runner.post(move || {
+                black_box(number);
+            });
         }
         let quit = quit.clone();
         runner.post(move || quit.quit());

@@ -75,9 +75,16 @@ impl NameSource for OsNames {
 
 impl Reserve {
     /// Buys the next stock if it is wanted. Called outside every lock, after what may have drawn names.
+    #[inline]
     pub(crate) fn stock_up(&self) {
-        if self.wanted.load(Ordering::Relaxed)
-            && self.wanted.swap(false, Ordering::Relaxed)
+        if self.wanted.load(Ordering::Relaxed) {
+            self.restock();
+        }
+    }
+
+    #[cold]
+    fn restock(&self) {
+        if self.wanted.swap(false, Ordering::Relaxed)
             && let Ok(stock) = buy()
         {
             let former = self.stock.lock().replace(stock);

@@ -73,34 +73,20 @@ impl Gauge {
 
     /// Times `once`, which is given the number of the round trip.
     pub(crate) async fn round_trips_async(&self, mut once: impl AsyncFnMut(u64) -> Result<()>) -> Result<Sample> {
-        let mut number = 0;
-        let (budget, most) = match self.effort {
-            Effort::Time(budget) => {
-                let warm = Instant::now();
-                while number < 20 || warm.elapsed() < budget / 4 {
-                    once(number).await?;
-                    number += 1;
-                }
-                (budget, usize::MAX)
-            }
-            Effort::Operations(count) => (Duration::MAX, usize::try_from(count)?),
-        };
-        let mut taken = Vec::with_capacity(most.min(1 << 20));
-        let begin = self.usage()?;
-        let mut last = begin.at;
-        while taken.len() < most.min(1 << 20) && last.duration_since(begin.at) < budget {
+        let mut trips = self.trips();
+        while let Some(number) = trips.next()? {
             once(number).await?;
-            number += 1;
-            let now = Instant::now();
-            taken.push(now.duration_since(last));
-            last = now;
         }
-        let mut sample = self.usage()?.since(begin, u64::try_from(taken.len())?)?;
-        taken.sort_unstable();
-        let percentile = |part: usize| taken.get(taken.len() * part / 100).copied().unwrap_or_default();
-        sample.nanoseconds = nanoseconds(percentile(50));
-        sample.p99 = Some(nanoseconds(percentile(99)));
-        Ok(sample)
+        trips.finish()
+    }
+
+    /// Round trips as a loop, for work that has to be `Send`: each [`next`](Trips::next) gives the number of one.
+    pub(crate) fn trips(&self) -> Trips<'_> {
+        let most = match self.effort {
+            Effort::Time(_) => 1 << 20,
+            Effort::Operations(count) => usize::try_from(count).unwrap_or(usize::MAX).min(1 << 20),
+        };
+        Trips { gauge: self, number: 0, warm: Instant::now(), taken: Vec::with_capacity(most), most, begun: None }
     }
 
     /// Times `burst`, which sends so many messages and returns when the far side has confirmed them all. A burst is a
@@ -115,26 +101,21 @@ impl Gauge {
         step: u64,
         mut burst: impl AsyncFnMut(u64) -> Result<()>,
     ) -> Result<Sample> {
-        let count = match self.effort {
-            Effort::Operations(count) => count.next_multiple_of(step),
-            Effort::Time(budget) => {
-                let mut count = step;
-                loop {
-                    let warm = Instant::now();
-                    burst(count).await?;
-                    let took = warm.elapsed().max(Duration::from_nanos(1));
-                    // Bursts that are too short say nothing about long ones: each ends with a question and its answer.
-                    if took > budget / 4 || (took > budget / 16 && count >= 64 * step) {
-                        let fitting = budget.as_secs_f64() / took.as_secs_f64() * count as f64;
-                        break (fitting as u64).max(1).next_multiple_of(step);
-                    }
-                    count *= 2;
-                }
-            }
-        };
-        let begin = self.usage()?;
-        burst(count).await?;
-        self.usage()?.since(begin, count)
+        let mut bursts = self.burst_sizes(step);
+        while let Some(count) = bursts.next()? {
+            burst(count).await?;
+        }
+        bursts.finish()
+    }
+
+    /// Bursts as a loop, for work that has to be `Send`: each [`next`](Bursts::next) gives the length of one.
+    pub(crate) fn burst_sizes(&self, step: u64) -> Bursts<'_> {
+        Bursts { gauge: self, step, count: step, warm: None, begun: None }
+    }
+
+    /// Begins something that is measured once.
+    pub(crate) fn begin(&self) -> Result<Once<'_>> {
+        Ok(Once { gauge: self, begin: self.usage()? })
     }
 
     /// Times `once` a single time, as `operations` operations.
@@ -144,27 +125,33 @@ impl Gauge {
 
     /// As [`single`](Self::single), asynchronously.
     pub(crate) async fn single_async(&self, operations: u64, once: impl AsyncFnOnce() -> Result<()>) -> Result<Sample> {
-        let begin = self.usage()?;
+        let begun = self.begin()?;
         once().await?;
-        self.usage()?.since(begin, operations)
+        begun.end(operations)
     }
 
     /// Has `wait` do nothing for a second; what the *other* processes use meanwhile is the sample's CPU time.
-    pub(crate) async fn idle_async(&self, wait: impl AsyncFn(Duration)) -> Result<Sample> {
-        let others = || -> Result<Duration> {
-            self.others.iter().map(|&other| cpu(clock_getcpuclockid(Pid::from_raw(other))?)).sum()
-        };
-        let second = Duration::from_secs(1);
-        wait(second / 10).await;
-        let before = others()?;
-        wait(second).await;
-        let used = nanoseconds(others()?.saturating_sub(before));
-        Ok(Sample { nanoseconds: 1e9, cpu: used, operations: 1, ..Sample::default() })
+    pub(crate) fn idle(&self, wait: impl Fn(Duration)) -> Result<Sample> {
+        wait(Self::SETTLING);
+        let before = self.others()?;
+        wait(Self::IDLE);
+        self.idle_since(before)
     }
 
-    /// As [`idle_async`](Self::idle_async), blocking.
-    pub(crate) fn idle(&self, wait: impl Fn(Duration)) -> Result<Sample> {
-        self.idle_async(async |time| wait(time)).now_or_never().context("a blocking wait waited")?
+    /// How long a link is left alone before it counts as idle.
+    pub(crate) const SETTLING: Duration = Duration::from_millis(100);
+    /// How long an idle link is looked at.
+    pub(crate) const IDLE: Duration = Duration::from_secs(1);
+
+    /// What the other processes have used so far.
+    pub(crate) fn others(&self) -> Result<Duration> {
+        self.others.iter().map(|&other| cpu(clock_getcpuclockid(Pid::from_raw(other))?)).sum()
+    }
+
+    /// What the other processes have used since they had used `before`, [`IDLE`](Self::IDLE) ago.
+    pub(crate) fn idle_since(&self, before: Duration) -> Result<Sample> {
+        let used = nanoseconds(self.others()?.saturating_sub(before));
+        Ok(Sample { nanoseconds: 1e9, cpu: used, operations: 1, ..Sample::default() })
     }
 
     /// The CPU time that each of `servers` has used.
@@ -180,6 +167,114 @@ impl Gauge {
             usage.faults += faults(&other.to_string())?;
         }
         Ok(usage)
+    }
+}
+
+/// Round trips under way: some to warm up, then those that are timed.
+#[derive(Debug)]
+pub(crate) struct Trips<'a> {
+    gauge: &'a Gauge,
+    number: u64,
+    warm: Instant,
+    taken: Vec<Duration>,
+    most: usize,
+    /// What had been used when the first one began that counts, and when the last one ended.
+    begun: Option<(Usage, Instant)>,
+}
+
+impl Trips<'_> {
+    /// The number of the next round trip, if there is to be one.
+    pub(crate) fn next(&mut self) -> Result<Option<u64>> {
+        let (now, number) = (Instant::now(), self.number);
+        self.number += 1;
+        if let Some((begin, last)) = &mut self.begun {
+            self.taken.push(now.duration_since(*last));
+            *last = now;
+            let over = match self.gauge.effort {
+                Effort::Time(budget) => now.duration_since(begin.at) >= budget,
+                Effort::Operations(_) => false,
+            };
+            return Ok((self.taken.len() < self.most && !over).then_some(number));
+        }
+        let warm = match self.gauge.effort {
+            Effort::Time(budget) => number >= 20 && self.warm.elapsed() >= budget / 4,
+            Effort::Operations(_) => true,
+        };
+        if warm {
+            let begin = self.gauge.usage()?;
+            self.begun = Some((begin, begin.at));
+        }
+        Ok(Some(number))
+    }
+
+    /// What the round trips took.
+    pub(crate) fn finish(mut self) -> Result<Sample> {
+        let (begin, _) = self.begun.context("nothing was measured")?;
+        let taken = &mut self.taken;
+        let mut sample = self.gauge.usage()?.since(begin, u64::try_from(taken.len())?)?;
+        taken.sort_unstable();
+        let percentile = |part: usize| taken.get(taken.len() * part / 100).copied().unwrap_or_default();
+        sample.nanoseconds = nanoseconds(percentile(50));
+        sample.p99 = Some(nanoseconds(percentile(99)));
+        Ok(sample)
+    }
+}
+
+/// Bursts under way: longer and longer ones to warm up, then one that is timed.
+#[derive(Debug)]
+pub(crate) struct Bursts<'a> {
+    gauge: &'a Gauge,
+    step: u64,
+    count: u64,
+    warm: Option<Instant>,
+    begun: Option<Usage>,
+}
+
+impl Bursts<'_> {
+    /// How many messages the next burst has, if there is to be one.
+    pub(crate) fn next(&mut self) -> Result<Option<u64>> {
+        if self.begun.is_some() {
+            return Ok(None);
+        }
+        match (self.gauge.effort, self.warm) {
+            (Effort::Operations(count), _) => self.count = count.next_multiple_of(self.step),
+            (Effort::Time(_), None) => {
+                self.warm = Some(Instant::now());
+                return Ok(Some(self.count));
+            }
+            (Effort::Time(budget), Some(warm)) => {
+                let took = warm.elapsed().max(Duration::from_nanos(1));
+                // Bursts that are too short say nothing about long ones: each ends with a question and its answer.
+                if took <= budget / 4 && (took <= budget / 16 || self.count < 64 * self.step) {
+                    self.count *= 2;
+                    self.warm = Some(Instant::now());
+                    return Ok(Some(self.count));
+                }
+                let fitting = budget.as_secs_f64() / took.as_secs_f64() * self.count as f64;
+                self.count = (fitting as u64).max(1).next_multiple_of(self.step);
+            }
+        }
+        self.begun = Some(self.gauge.usage()?);
+        Ok(Some(self.count))
+    }
+
+    /// What the last burst took.
+    pub(crate) fn finish(self) -> Result<Sample> {
+        self.gauge.usage()?.since(self.begun.context("nothing was measured")?, self.count)
+    }
+}
+
+/// Something measured once.
+#[derive(Debug)]
+pub(crate) struct Once<'a> {
+    gauge: &'a Gauge,
+    begin: Usage,
+}
+
+impl Once<'_> {
+    /// What it took, as `operations` operations.
+    pub(crate) fn end(self, operations: u64) -> Result<Sample> {
+        self.gauge.usage()?.since(self.begin, operations)
     }
 }
 

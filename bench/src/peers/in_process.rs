@@ -124,12 +124,12 @@ impl Exchange for FlumeTasks {
     }
 }
 
-fn flume_client(job: &Job) -> Result<Sample> {
+fn flume_client(job: &'static Job) -> Result<Sample> {
     let ((to, requests), (answers, from)) = (flume::bounded(WINDOW), flume::bounded(WINDOW));
     let gauge = job.gauge(&[])?;
     let mut tally = Tally::default();
     if job.workload == TasksCall {
-        return on_tokio(async {
+        return on_tokio(async move {
             tokio::spawn(async move {
                 while let Ok(item) = requests.recv_async().await {
                     if let Some(answer) = serve(&mut tally, item)
@@ -163,7 +163,12 @@ struct Mpsc {
 
 impl Mpsc {
     async fn send(&self, item: Item) -> Result<()> {
-        Ok(if self.blocking { self.to.blocking_send(item)? } else { self.to.send(item).await? })
+        if self.blocking {
+            self.to.blocking_send(item)?;
+        } else {
+            self.to.send(item).await?;
+        }
+        Ok(())
     }
 
     async fn receive(&mut self) -> Result<Answer> {
@@ -190,13 +195,13 @@ impl Exchange for Mpsc {
     }
 }
 
-fn tokio_client(job: &Job) -> Result<Sample> {
+fn tokio_client(job: &'static Job) -> Result<Sample> {
     let (to, mut requests) = tokio::sync::mpsc::channel(WINDOW);
     let (answers, from) = tokio::sync::mpsc::channel(WINDOW);
     let gauge = job.gauge(&[])?;
     let mut tally = Tally::default();
     if job.workload == TasksCall {
-        return on_tokio(async {
+        return on_tokio(async move {
             tokio::spawn(async move {
                 while let Some(item) = requests.recv().await {
                     if let Some(answer) = serve(&mut tally, item)

@@ -15,6 +15,7 @@ mod zbus;
 use std::os::fd::OwnedFd;
 
 use anyhow::{Context, Result, bail};
+use tokio::runtime::{Builder, LocalOptions};
 
 use crate::measure::Sample;
 use crate::process::Job;
@@ -27,9 +28,9 @@ pub(crate) struct Implementation {
     pub(crate) family: Family,
     pub(crate) workloads: &'static [Workload],
     /// Measures.
-    pub(crate) client: fn(&Job) -> Result<Sample>,
+    pub(crate) client: fn(&'static Job) -> Result<Sample>,
     /// Serves until the connection ends; the socket is what the client gave to `Server::start`.
-    pub(crate) server: fn(&Job, OwnedFd) -> Result<()>,
+    pub(crate) server: fn(&'static Job, OwnedFd) -> Result<()>,
 }
 
 /// What an implementation is compared as.
@@ -68,9 +69,11 @@ pub(crate) fn find(name: &str) -> Result<&'static Implementation> {
     all().find(|one| one.name == name).with_context(|| format!("no implementation is called {name:?}"))
 }
 
-/// Runs `work` on a tokio runtime of this thread: for one connection that is the fastest.
-fn on_tokio<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
-    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work)
+/// Runs `work` on a tokio runtime of this thread: for one connection that is the fastest. It runs as a task, since tokio
+/// asks the operating system for news each time before it polls what `block_on` was given itself.
+fn on_tokio<T: 'static>(work: impl Future<Output = Result<T>> + 'static) -> Result<T> {
+    let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default())?;
+    runtime.block_on(async { tokio::task::spawn_local(work).await? })
 }
 
 /// For those that run inside one process.

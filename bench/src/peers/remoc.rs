@@ -99,19 +99,20 @@ impl Exchange for Ends {
     }
 }
 
-fn client(job: &Job) -> Result<Sample> {
+fn client(job: &'static Job) -> Result<Sample> {
     let (ours, theirs) = UnixStream::pair()?;
     let server = Server::start(job, 0, theirs.into(), "")?;
     let gauge = job.gauge(&[&server])?;
-    let sample = on_tokio(async {
+    let (sample, server) = on_tokio(async move {
         let (to, from) = connect(ours).await?;
         let mut ends = Ends { to, from };
-        match job.workload {
+        let sample = match job.workload {
             Pass1 => gauge.round_trips_async(async |number| heard(number, ends.hand(number).await?).await).await,
             Pass32 => gauge.bursts_async(32, async |count| pass_many(&mut ends, count).await).await,
             Pipes10K => keep_many(&gauge, &server, &mut ends).await,
             _ => exchange::measure(job, &gauge, &mut ends).await,
-        }
+        };
+        Ok((sample?, server))
     })?;
     server.finish(sample)
 }
@@ -157,9 +158,9 @@ async fn keep_many(gauge: &Gauge, server: &Server, ends: &mut Ends) -> Result<Sa
     before.each(server, sample, MANY)
 }
 
-fn server(job: &Job, socket: OwnedFd) -> Result<()> {
+fn server(job: &'static Job, socket: OwnedFd) -> Result<()> {
     let size = job.workload.size();
-    on_tokio(async {
+    on_tokio(async move {
         let (mut to, mut from) = connect::<Answer, Request>(UnixStream::from(socket)).await?;
         let (mut tally, mut kept, mut sound) = (Tally::default(), Vec::new(), 0);
         // It fails when the client is gone.

@@ -108,21 +108,22 @@ impl Exchange for Calls {
     }
 }
 
-fn client(job: &Job) -> Result<Sample> {
+fn client(job: &'static Job) -> Result<Sample> {
     let (ours, theirs) = UnixStream::pair()?;
     let server = Server::start(job, 0, theirs.into(), "")?;
     let gauge = job.gauge(&[&server])?;
-    let sample = on_tokio(async {
+    let (sample, server) = on_tokio(async move {
         let client = MeterClient::new(client::Config::default(), transport!(ours)).spawn();
         ensure!(client.tally(patient()).await? == (0, 0), "a fresh server has counted");
-        exchange::measure(job, &gauge, &mut Calls { client, under_way: FuturesUnordered::new() }).await
+        let mut calls = Calls { client, under_way: FuturesUnordered::new() };
+        Ok((exchange::measure(job, &gauge, &mut calls).await?, server))
     })?;
     server.finish(sample)
 }
 
-fn server(job: &Job, socket: OwnedFd) -> Result<()> {
+fn server(job: &'static Job, socket: OwnedFd) -> Result<()> {
     let service = Service { size: job.workload.size(), tally: Arc::default() };
-    on_tokio(async {
+    on_tokio(async move {
         let channel = BaseChannel::with_defaults(transport!(UnixStream::from(socket)));
         // The calls begin in order and none of them waits, so none needs a task of its own.
         channel.execute(service.serve()).for_each(|call| call).await;

@@ -57,21 +57,21 @@ impl Exchange for Connection {
     }
 }
 
-fn client(job: &Job) -> Result<Sample> {
+fn client(job: &'static Job) -> Result<Sample> {
     let (ours, theirs) = UnixStream::pair()?;
     let server = Server::start(job, 0, theirs.into(), "")?;
     let gauge = job.gauge(&[&server])?;
-    let sample = on_tokio(async {
+    let (sample, server) = on_tokio(async move {
         let mut connection = Builder::unix_stream(ours).p2p().build().await?;
         ensure!(connection.tally().await? == (0, 0), "a fresh server has counted");
-        exchange::measure(job, &gauge, &mut connection).await
+        Ok((exchange::measure(job, &gauge, &mut connection).await?, server))
     })?;
     server.finish(sample)
 }
 
-fn server(job: &Job, socket: OwnedFd) -> Result<()> {
+fn server(job: &'static Job, socket: OwnedFd) -> Result<()> {
     let size = job.workload.size();
-    on_tokio(async {
+    on_tokio(async move {
         let connection = Builder::unix_stream(UnixStream::from(socket)).server(zbus::Guid::generate());
         let connection = connection.p2p().build().await?;
         let mut messages = MessageStream::from(&connection);

@@ -35,7 +35,7 @@ pub(super) enum Dropped {
     Discard(Box<Discard<OwnedFd>>),
     Pair(Option<(OwnedFd, OwnedFd)>),
     Pipe(Box<MessagePipe>),
-    Waker(Option<Waker>),
+    Waker(Waker),
 }
 
 /// What one critical section leaves to do; most leave one or two things.
@@ -47,8 +47,22 @@ impl Effects {
         Self::default()
     }
 
+    #[inline]
     pub(super) fn push(&mut self, effect: Effect) {
         self.0.push(effect);
+    }
+
+    /// As [`extend`](Self::extend) for one or none, which nearly every case is, without the loop.
+    #[inline]
+    pub(super) fn push_some(&mut self, effect: Option<Effect>) {
+        if let Some(effect) = effect {
+            self.push(effect);
+        }
+    }
+
+    #[inline]
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     pub(super) fn extend(&mut self, effects: impl IntoIterator<Item = Effect>) {

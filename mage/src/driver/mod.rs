@@ -123,15 +123,17 @@ impl Driver {
     }
 
     fn perform_with(&self, effects: &mut Effects, flush: impl Fn(&Arc<Link>)) {
-        for effect in effects.drain() {
-            match effect {
-                Effect::Wake(waker) => waker.wake(),
-                Effect::Flush(link) => flush(&link),
-                Effect::Open(link) => self.open(&link),
-                Effect::Close(link) => link.close(),
-                Effect::CreateSocketPair(tag) => self.create_socket_pair(tag),
-                Effect::Tell(event) => self.tell(*event),
-                Effect::Drop(dropped) => drop(dropped),
+        if !effects.is_empty() {
+            for effect in effects.drain() {
+                match effect {
+                    Effect::Wake(waker) => waker.wake(),
+                    Effect::Flush(link) => flush(&link),
+                    Effect::Open(link) => self.open(&link),
+                    Effect::Close(link) => link.close(),
+                    Effect::CreateSocketPair(tag) => self.create_socket_pair(tag),
+                    Effect::Tell(event) => self.tell(*event),
+                    Effect::Drop(dropped) => drop(dropped),
+                }
             }
         }
         self.names.stock_up();
@@ -261,9 +263,9 @@ impl State {
         match output {
             Output::Readable(port) => {
                 let reader = self.seats.of(port).and_then(|seat| seat.waits.take_reader());
-                effects.extend(reader.map(Effect::Wake));
+                effects.push_some(reader.map(Effect::Wake));
             }
-            Output::LinkReady { link } => effects.extend(self.link(link).map(Arc::clone).map(Effect::Flush)),
+            Output::LinkReady { link } => effects.push_some(self.link(link).map(Arc::clone).map(Effect::Flush)),
             Output::Writable(port) => {
                 let writers = self.seats.of(port).map(|seat| seat.waits.take_writers()).unwrap_or_default();
                 effects.extend(writers.into_iter().map(Effect::Wake));

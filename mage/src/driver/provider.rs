@@ -29,36 +29,31 @@ impl Driver {
     }
 
     /// Asks `ready` under the lock; registers a clone of `waker` when it says that it is not yet time. The clone is made
-    /// outside the lock, so a first refusal is followed by a second look.
+    /// before, outside the lock: that it is in vain now and then costs less than a second look each time.
     fn wait_for<T>(
         &self,
         end: End,
         what: For,
         waker: Option<&Waker>,
-        mut ready: impl FnMut(&mut State, &mut Effects) -> Option<T>,
+        ready: impl FnOnce(&mut State, &mut Effects) -> Option<T>,
     ) -> Poll<T> {
-        let mut clone = None;
+        let mut clone = waker.cloned();
         let mut effects = Effects::new();
-        loop {
-            let found = self.enter(&mut effects, |state, effects| {
-                if let Some(value) = ready(state, effects) {
-                    return Some(Poll::Ready(value));
-                }
-                let (Some(waker), Some(seat)) = (waker, state.seats.get_mut(end)) else { return Some(Poll::Pending) };
-                if seat.waits.knows(what, waker) {
-                    return Some(Poll::Pending);
-                }
-                let registered = seat.waits.register(what, clone.take()?);
-                effects.push(Effect::Drop(Dropped::Waker(registered.replaced)));
-                effects.extend(registered.crowd.into_iter().map(Effect::Wake));
-                Some(Poll::Pending)
-            });
-            self.perform(&mut effects);
-            match found {
-                Some(poll) => return poll,
-                None => clone = waker.cloned(),
+        let polled = self.enter(&mut effects, |state, effects| {
+            if let Some(value) = ready(state, effects) {
+                return Poll::Ready(value);
             }
-        }
+            if let Some(seat) = state.seats.get_mut(end)
+                && let Some(clone) = clone.take_if(|clone| !seat.waits.knows(what, clone))
+            {
+                let registered = seat.waits.register(what, clone);
+                effects.push_some(registered.replaced.map(|waker| Effect::Drop(Dropped::Waker(waker))));
+                effects.extend(registered.crowd.into_iter().map(Effect::Wake));
+            }
+            Poll::Pending
+        });
+        self.perform(&mut effects);
+        polled
     }
 }
 

@@ -23,30 +23,35 @@ use crate::workload::Workload;
 /// Sleeps, as the executor does it.
 type Sleep = fn(Duration) -> BoxFuture<'static, ()>;
 
-pub(super) fn tokio_client(job: &Job) -> Result<Sample> {
-    let measured = on_tokio(async {
+pub(super) fn tokio_client(job: &'static Job) -> Result<Sample> {
+    let measured = on_tokio(async move {
         client(job, mage_adapter_tokio::Adapter::current()?, |time| Box::pin(tokio::time::sleep(time))).await
     })?;
     finish(measured)
 }
 
-pub(super) fn tokio_server(job: &Job, socket: OwnedFd) -> Result<()> {
-    on_tokio(async { server(job, socket, mage_adapter_tokio::Adapter::current()?).await })
+pub(super) fn tokio_server(job: &'static Job, socket: OwnedFd) -> Result<()> {
+    on_tokio(async move { server(job, socket, mage_adapter_tokio::Adapter::current()?).await })
 }
 
-pub(super) fn smol_client(job: &Job) -> Result<Sample> {
+pub(super) fn smol_client(job: &'static Job) -> Result<Sample> {
     let sleep = |time| -> BoxFuture<'static, ()> { Box::pin(smol::Timer::after(time).map(|_instant| ())) };
-    finish(on_smol(async |adapter| client(job, adapter, sleep).await)?)
+    finish(on_smol(|adapter| client(job, adapter, sleep))?)
 }
 
-pub(super) fn smol_server(job: &Job, socket: OwnedFd) -> Result<()> {
-    on_smol(async |adapter| server(job, socket, adapter).await)
+pub(super) fn smol_server(job: &'static Job, socket: OwnedFd) -> Result<()> {
+    on_smol(|adapter| server(job, socket, adapter))
 }
 
-fn on_smol<T>(work: impl AsyncFnOnce(mage_adapter_smol::Adapter) -> Result<T>) -> Result<T> {
+/// As for tokio, a task: what `block_on` is given itself is polled after a look at the reactor only.
+fn on_smol<T, F>(work: impl FnOnce(mage_adapter_smol::Adapter) -> F) -> Result<T>
+where
+    T: Send + 'static,
+    F: Future<Output = Result<T>> + Send + 'static,
+{
     let executor = Arc::new(smol::Executor::new());
     let adapter = mage_adapter_smol::Adapter::new(&executor);
-    smol::block_on(executor.run(work(adapter)))
+    smol::block_on(executor.run(executor.spawn(work(adapter))))
 }
 
 /// What was measured, and the server, which ends when the client's executor has.
@@ -59,7 +64,7 @@ fn finish((sample, server): Measured) -> Result<Sample> {
     }
 }
 
-async fn server(job: &Job, socket: OwnedFd, adapter: impl Adapter + Clone) -> Result<()> {
+async fn server(job: &'static Job, socket: OwnedFd, adapter: impl Adapter + Clone) -> Result<()> {
     let mut sockets = super::other_links(job, &socket)?;
     if sockets.is_empty() {
         sockets.push(socket);
@@ -81,7 +86,7 @@ async fn serve(mut receiver: Receiver<Meter>, mut service: Service) {
     }
 }
 
-async fn client(job: &Job, adapter: impl Adapter, sleep: Sleep) -> Result<Measured> {
+async fn client(job: &'static Job, adapter: impl Adapter, sleep: Sleep) -> Result<Measured> {
     let node = Node::new(adapter)?;
     if job.workload == Workload::TasksCall {
         return Ok((between_tasks(job, &node).await?, None));
@@ -93,26 +98,31 @@ async fn client(job: &Job, adapter: impl Adapter, sleep: Sleep) -> Result<Measur
     let sample = match job.workload {
         Workload::Call64 | Workload::Call64K => calls(job, &gauge, remote).await?,
         Workload::BulkCopied => bulk(job, &gauge, remote).await?,
-        Workload::Pass1 => {
-            let once = async |number| listen(number as i64, hand(&node, remote, number as i64).await?).await;
-            gauge.round_trips_async(once).await?
-        }
-        Workload::Pass32 => gauge.bursts_async(32, async |count| pass_many(&node, remote, count as i64).await).await?,
+        Workload::Pass1 => pass_one(&gauge, &node, remote).await?,
+        Workload::Pass32 => pass_many(&gauge, &node, remote).await?,
         Workload::Pipes10K => keep_many(&gauge, &server, &node, remote).await?,
-        Workload::Idle => gauge.idle_async(async |second| sleep(second).await).await?,
+        Workload::Idle => idle(&gauge, sleep).await?,
         _ => pushes(job, &gauge, &remotes).await?,
     };
     Ok((sample, Some(server)))
 }
 
+async fn idle(gauge: &Gauge, sleep: Sleep) -> Result<Sample> {
+    sleep(Gauge::SETTLING).await;
+    let before = gauge.others()?;
+    sleep(Gauge::IDLE).await;
+    gauge.idle_since(before)
+}
+
 async fn calls(job: &Job, gauge: &Gauge, remote: &Remote<Meter>) -> Result<Sample> {
     let size = job.workload.size();
     let mut out = message::blank(size);
-    let once = async |number| {
+    let mut trips = gauge.trips();
+    while let Some(number) = trips.next()? {
         message::number(&mut out, number);
-        message::check(&remote.echo(&out).await?, number, size)
-    };
-    gauge.round_trips_async(once).await
+        message::check(&remote.echo(&out).await?, number, size)?;
+    }
+    trips.finish()
 }
 
 async fn pushes(job: &Job, gauge: &Gauge, remotes: &[Remote<Meter>]) -> Result<Sample> {
@@ -120,7 +130,8 @@ async fn pushes(job: &Job, gauge: &Gauge, remotes: &[Remote<Meter>]) -> Result<S
     let links = remotes.len() as u64;
     let mut out = message::blank(size);
     let mut next = 0;
-    let burst = async |count| {
+    let mut bursts = gauge.burst_sizes(links);
+    while let Some(count) = bursts.next()? {
         for _ in 0..count / links {
             message::number(&mut out, next);
             next += 1;
@@ -132,9 +143,8 @@ async fn pushes(job: &Job, gauge: &Gauge, remotes: &[Remote<Meter>]) -> Result<S
             ready(remote).await?;
             check_tally(remote.tally().await?, count / links, size)?;
         }
-        Ok(())
-    };
-    gauge.bursts_async(links, burst).await
+    }
+    bursts.finish()
 }
 
 /// Waits for room once.
@@ -155,18 +165,16 @@ async fn until_sent(remote: &Remote<Meter>, mut sent: Result<(), SendError>) -> 
 async fn bulk(job: &Job, gauge: &Gauge, remote: &Remote<Meter>) -> Result<Sample> {
     let data = message::bulk(job.workload.size());
     let all = message::sound_pages(&data, 0).cast_signed();
-    let once = async || {
-        let mut page = 0;
-        for piece in data.chunks(PIECE) {
-            until_sent(remote, remote.piece(piece, page)).await?;
-            page += (PIECE / message::PAGE) as i64;
-        }
-        ready(remote).await?;
-        let pages = remote.pages().await?;
-        ensure!(pages == all, "{pages} pages of {all} arrived");
-        Ok(())
-    };
-    gauge.single_async(1, once).await
+    let begun = gauge.begin()?;
+    let mut page = 0;
+    for piece in data.chunks(PIECE) {
+        until_sent(remote, remote.piece(piece, page)).await?;
+        page += (PIECE / message::PAGE) as i64;
+    }
+    ready(remote).await?;
+    let pages = remote.pages().await?;
+    ensure!(pages == all, "{pages} pages of {all} arrived");
+    begun.end(1)
 }
 
 async fn hand(node: &Node, remote: &Remote<Meter>, number: i64) -> Result<Receiver<Spot>> {
@@ -182,39 +190,48 @@ async fn listen(number: i64, mut spot: Receiver<Spot>) -> Result<()> {
     }
 }
 
-async fn pass_many(node: &Node, remote: &Remote<Meter>, count: i64) -> Result<()> {
+async fn pass_one(gauge: &Gauge, node: &Node, remote: &Remote<Meter>) -> Result<Sample> {
+    let mut trips = gauge.trips();
+    while let Some(number) = trips.next()? {
+        let number = number.cast_signed();
+        listen(number, hand(node, remote, number).await?).await?;
+    }
+    trips.finish()
+}
+
+async fn pass_many(gauge: &Gauge, node: &Node, remote: &Remote<Meter>) -> Result<Sample> {
     let mut under_way = VecDeque::new();
-    for number in 0..count {
-        under_way.push_back((number, hand(node, remote, number).await?));
-        if under_way.len() == 32 {
-            let (number, spot) = under_way.pop_front().context("none under way")?;
+    let mut bursts = gauge.burst_sizes(32);
+    while let Some(count) = bursts.next()? {
+        for number in 0..count.cast_signed() {
+            under_way.push_back((number, hand(node, remote, number).await?));
+            if under_way.len() == 32 {
+                let (number, spot) = under_way.pop_front().context("none under way")?;
+                listen(number, spot).await?;
+            }
+        }
+        while let Some((number, spot)) = under_way.pop_front() {
             listen(number, spot).await?;
         }
     }
-    for (number, spot) in under_way {
-        listen(number, spot).await?;
-    }
-    Ok(())
+    bursts.finish()
 }
 
 async fn keep_many(gauge: &Gauge, server: &Server, node: &Node, remote: &Remote<Meter>) -> Result<Sample> {
     let mut spots = Vec::with_capacity(MANY as usize);
     let before = Held::now(server)?;
-    let once = async || {
-        for number in 0..MANY as i64 {
-            let (ours, theirs) = node.create_pending::<Spot>();
-            until_sent(remote, remote.keep(number, theirs)).await?;
-            let ours = ours.bind();
-            ours.tell(number)?;
-            spots.push(ours);
-        }
-        ready(remote).await?;
-        let kept = remote.kept().await?;
-        ensure!(kept == MANY as i64, "{kept} pipes brought their message");
-        Ok(())
-    };
-    let sample = gauge.single_async(MANY, once).await?;
-    before.each(server, sample, MANY)
+    let begun = gauge.begin()?;
+    for number in 0..MANY as i64 {
+        let (ours, theirs) = node.create_pending::<Spot>();
+        until_sent(remote, remote.keep(number, theirs)).await?;
+        let ours = ours.bind();
+        ours.tell(number)?;
+        spots.push(ours);
+    }
+    ready(remote).await?;
+    let kept = remote.kept().await?;
+    ensure!(kept == MANY as i64, "{kept} pipes brought their message");
+    before.each(server, begun.end(MANY)?, MANY)
 }
 
 /// The same interface inside one node, served by another task of the same thread.
