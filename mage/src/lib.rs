@@ -68,6 +68,7 @@ pub mod receiver;
 pub mod remote;
 pub mod set;
 mod socket;
+mod spill;
 mod sync;
 pub mod worker;
 

@@ -7,6 +7,8 @@
 //! 2. If something was received on the link since the last direct write, the sender writes itself, without blocking:
 //!    that is a conversation. Whichever thread of the process received it counts: on an executor the task that answers
 //!    often runs on another thread than the one that read.
+//!    A large message ([`LARGE`]) is written by its sender too: there is nothing to be gained by waiting for others, and
+//!    its bytes are still in the cache.
 //! 3. Otherwise, unless somebody is writing already (who then goes on), the link's flusher is woken, once for each time
 //!    that the link goes from idle to busy: the core reports [`LinkReady`](mage_proto::Output::LinkReady) for the first
 //!    frame only. The flusher is the callback of the link's
@@ -37,6 +39,8 @@ use super::effect::Effects;
 use super::link::Link;
 use crate::socket::{self, MAX_SLICES, Sent};
 
+/// A payload of this many bytes is large: written alone it costs hardly more than together with others.
+pub(super) const LARGE: usize = 16 << 10;
 /// After so many batches the rest is left to the flusher's next call, so that nobody writes for others without end.
 const ROUNDS: u32 = 8;
 /// How long to wait before writing again when the system is short of something and will not say when that ends.
@@ -158,11 +162,11 @@ impl Link {
     }
 
     /// Rules 2 and 3: what a send of the application queued.
-    pub(super) fn flush_sent(self: &Arc<Self>, driver: &Driver) {
+    pub(super) fn flush_sent(self: &Arc<Self>, driver: &Driver, large: bool) {
         if Deferral::defer(self) || self.full.load(Ordering::Acquire) {
             return;
         }
-        if self.answerable.swap(false, Ordering::Relaxed) {
+        if self.answerable.swap(false, Ordering::Relaxed) || large {
             self.flush(driver);
         } else if !self.turn.remind() {
             remember(self);

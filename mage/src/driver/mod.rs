@@ -118,8 +118,8 @@ impl Driver {
     }
 
     /// Performs what the application's sending set going, under the rule of [`flush`].
-    fn perform_sent(&self, effects: &mut Effects) {
-        self.perform_with(effects, |link| link.flush_sent(self));
+    fn perform_sent(&self, effects: &mut Effects, large: bool) {
+        self.perform_with(effects, |link| link.flush_sent(self, large));
     }
 
     fn perform_with(&self, effects: &mut Effects, flush: impl Fn(&Arc<Link>)) {

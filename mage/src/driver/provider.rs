@@ -12,7 +12,7 @@ use mage_proto::NodeName;
 use smallvec::SmallVec;
 
 use super::effect::{Dropped, Effect, Effects};
-use super::flush::flush_before_sleep;
+use super::flush::{LARGE, flush_before_sleep};
 use super::seat::{For, GONE, Seat, Waits};
 use super::{Core, Driver, State};
 use crate::adapter::{BoxFuture, WouldDeadlock};
@@ -209,9 +209,10 @@ impl Backend for Driver {
         if !message.pipes.iter().all(|pipe| self.owns(pipe)) {
             return Err((SendErrorKind::Foreign, message));
         }
+        let large = message.payload.len() >= LARGE;
         let mut effects = Effects::new();
         let sent = self.enter(&mut effects, |state, effects| state.send(end, &mut message, effects));
-        self.perform_sent(&mut effects);
+        self.perform_sent(&mut effects, large);
         match sent {
             Ok(()) => Ok(()),
             Err(kind) => Err((kind, message)),
@@ -242,14 +243,14 @@ impl Backend for Driver {
     fn merge(&self, a: End, b: End) -> Result<(), MergeError> {
         let mut effects = Effects::new();
         let merged = self.enter(&mut effects, |state, effects| state.merge(a, b, effects));
-        self.perform_sent(&mut effects);
+        self.perform_sent(&mut effects, false);
         merged
     }
 
     fn close(&self, end: End, code: u32, text: &str) {
         let mut effects = Effects::new();
         self.enter(&mut effects, |state, effects| state.close(end, code, text, effects));
-        self.perform_sent(&mut effects);
+        self.perform_sent(&mut effects, false);
     }
 
     fn reject(&self, end: End, reason: &str) -> Option<NodeName> {

@@ -10,8 +10,11 @@
 
 use std::os::fd::OwnedFd;
 
+use bytes::BytesMut;
+
 use super::{Data, MAX_DEPTH};
 use crate::pipe::{Message, MessagePipe, Payload, SendErrorKind};
+use crate::spill;
 
 /// A message in the making.
 #[derive(Debug)]
@@ -19,7 +22,7 @@ pub struct Encoder {
     /// Its payload holds the bytes while they fit in place; all its room counts as used once they do not.
     pub(crate) message: Message,
     /// Every byte, once it is not empty.
-    spilled: Vec<u8>,
+    spilled: BytesMut,
     /// How many sized parts are open.
     depth: u16,
     refused: Option<SendErrorKind>,
@@ -34,9 +37,9 @@ impl Default for Encoder {
 impl Encoder {
     /// Starts a message.
     #[inline]
-    pub const fn new() -> Self {
+    pub fn new() -> Self {
         let message = Message { payload: Payload::new(), pipes: Vec::new(), handles: Vec::new() };
-        Self { message, spilled: Vec::new(), depth: 0, refused: None }
+        Self { message, spilled: BytesMut::new(), depth: 0, refused: None }
     }
 
     /// Appends bytes as they are, without a length.
@@ -59,7 +62,7 @@ impl Encoder {
         if self.spilled.is_empty() {
             // Exactly what one large last parameter needs; further ones double it.
             let written = self.message.payload.as_slice();
-            self.spilled.reserve_exact((written.len() + bytes.len() + 16).max(256));
+            self.spilled = spill::take((written.len() + bytes.len() + 16).max(256));
             self.spilled.extend_from_slice(written);
             self.message.payload = Payload::from_inline([0; Payload::INLINE], Payload::INLINE as u8);
         }
@@ -207,7 +210,10 @@ impl Encoder {
     #[inline]
     pub(crate) fn seal(&mut self) -> Option<SendErrorKind> {
         if !self.spilled.is_empty() {
-            self.message.payload = Payload::from(std::mem::take(&mut self.spilled));
+            let mut spilled = std::mem::take(&mut self.spilled);
+            let payload = spilled.split().freeze();
+            spill::keep(spilled, payload.len());
+            self.message.payload = Payload::from(payload);
         }
         self.refused.take()
     }

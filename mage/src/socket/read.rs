@@ -13,9 +13,11 @@ use crate::sync::Lock;
 
 /// How much is read at once in the beginning: most links are quiet, and there may be many.
 const FIRST_CHUNK: usize = 16 * 1024;
-/// How much is read at once from a link that fills what it is given: a call costs little beside the copy then, and few
-/// large frames straddle two buffers.
-const MAX_CHUNK: usize = 256 * 1024;
+/// How much is read at once from a link that fills what it is given: two frames that carry 64 KiB each. More does not
+/// stay in the cache, less costs more calls.
+const MAX_CHUNK: usize = 129 * 1024;
+/// How much of a frame may follow what was read at once: more than the rest of a frame that carries 64 KiB.
+const SLACK: usize = 80 * 1024;
 /// With less room than this behind what is unread, the buffer is renewed before the next read.
 const MIN_ROOM: usize = 4 * 1024;
 
@@ -121,21 +123,41 @@ impl ReadBuffer {
     }
 
     fn make_room(&mut self, wanted: usize) {
-        let needed = wanted.max(MIN_ROOM);
-        if self.bytes.len() - self.filled >= needed {
-            return;
+        let (room, slack) = (self.bytes.capacity() - self.filled, self.slack());
+        let open = room.saturating_sub(slack);
+        let room = if open >= MIN_ROOM.max(wanted) {
+            open
+        } else if wanted > 0 && wanted <= room {
+            // The rest of a frame goes where it belongs, and nothing behind it, so that the next begins a buffer.
+            wanted
+        } else {
+            self.renew(wanted.max(MIN_ROOM));
+            self.bytes.capacity() - self.filled - self.slack()
+        };
+        let asked = self.filled + room.max(wanted);
+        if self.bytes.len() < asked {
+            self.bytes.resize(asked, 0);
+        } else {
+            self.bytes.truncate(asked);
         }
+    }
+
+    /// Room at the end of a buffer that is kept for the rest of a frame: without it, what came of the last frame would
+    /// be moved to the next buffer each time.
+    fn slack(&self) -> usize {
+        if self.chunk == MAX_CHUNK { SLACK } else { 0 }
+    }
+
+    /// Takes the allocation back where no payload points into it any more; else what is unread moves to another.
+    fn renew(&mut self, needed: usize) {
         self.bytes.truncate(self.filled);
-        // Takes the allocation back where no payload points into it any more; else what is unread moves to another.
-        let least = needed.max(self.chunk / 2);
+        let least = needed.max(self.chunk / 2) + self.slack();
         if !self.bytes.try_reclaim(least) {
-            let size = self.chunk.max(self.filled + least);
+            let size = (self.chunk + self.slack()).max(self.filled + least);
             let mut renewed = self.pool.take(size).unwrap_or_else(|| BytesMut::with_capacity(size));
             renewed.extend_from_slice(&self.bytes);
             self.pool.put(mem::replace(&mut self.bytes, renewed));
         }
-        let room = self.bytes.capacity();
-        self.bytes.resize(room, 0);
     }
 }
 
