@@ -32,3 +32,15 @@ fn two_pipes_among_three_nodes_that_move_and_merge() {
 fn credit_that_follows_a_pipe_with_a_small_window() {
     all_of("2 nodes, 1 pipe: small window, 3 messages, 2 moves");
 }
+
+#[test]
+fn strangers_that_are_introduced_or_refused_while_a_node_crashes() {
+    all_of("3 strangers, 1 pipe: 2 moves, refusal");
+    all_of("3 strangers, 1 pipe apart: 2 moves, refusal");
+    all_of("3 strangers, 1 pipe: 2 moves, refusal, crash");
+}
+
+#[test]
+fn both_ends_of_a_pipe_between_two_nodes_that_move_while_one_crashes() {
+    all_of("3 nodes, 1 pipe apart: 2 moves, crash");
+}

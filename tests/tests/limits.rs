@@ -401,3 +401,38 @@ fn meet_attempts_bounds_how_often_two_nodes_are_introduced() {
         assert_eq!(scene.census("B").nodes == 2, met, "after {failures} failures: {:?}", scene.census("B"));
     }
 }
+
+/// Which test shows which limit bite: a new field of [`Limits`] does not compile before it is here.
+macro_rules! shown {
+    ($($limit:ident: $($test:ident),+;)+) => {
+        #[test]
+        fn every_limit_has_its_tests() {
+            let Limits { $($limit: _),+ } = Limits::default();
+            let tests: &[(&str, &[fn()])] = &[$((stringify!($limit), &[$($test as fn()),+])),+];
+            assert!(tests.iter().all(|(_, tests)| !tests.is_empty()));
+        }
+    };
+}
+
+shown! {
+    max_frame: max_frame_bounds_the_length_of_a_frame;
+    max_message: max_message_bounds_what_is_sent, max_message_bounds_what_is_received;
+    window: a_window_bounds_what_may_be_sent_unread, four_windows_bound_what_may_wait_unread;
+    max_window: max_window_bounds_what_a_moved_port_may_promise;
+    cargo: cargo_bounds_the_ports_of_a_message;
+    handles: handles_bounds_the_handles_of_a_message;
+    ports_per_link: ports_per_link_bounds_the_ports_that_a_link_may_put_here;
+    pended_senders: pended_senders_bounds_who_is_listened_to_before_being_entitled;
+    pended_controls: pended_controls_bounds_what_is_kept_of_one_sender,
+        a_window_and_a_message_bound_the_messages_kept_of_one_sender;
+    link_pended_bytes: link_pended_bytes_bounds_what_is_kept_for_one_link;
+    link_bytes: link_bytes_bounds_what_waits_for_one_link;
+    origin_bytes: origin_bytes_bounds_what_is_passed_on_to_a_slow_link;
+    reroutes: reroutes_bounds_how_often_a_port_is_handed_on;
+    lost_nodes: lost_nodes_bounds_how_many_are_remembered;
+    seeks: seeks_bounds_what_is_asked_of_the_broker_at_once;
+    seeks_per_member: seeks_per_member_bounds_what_the_broker_works_on;
+    unresolved_per_link: unresolved_per_link_bounds_the_nodes_that_one_link_names;
+    referrals: referrals_bounds_whom_a_member_may_bring;
+    meet_attempts: meet_attempts_bounds_how_often_two_nodes_are_introduced;
+}

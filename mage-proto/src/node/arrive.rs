@@ -18,6 +18,8 @@ use crate::violation::RouteError;
 
 /// How much is set aside for a large message when its first fragment comes, in bytes; the rest as it arrives.
 const FIRST_RESERVE: u64 = 4 << 20;
+/// The same as a multiple of that fragment: who announces much and sends little gets little.
+const FIRST_MULTIPLE: u64 = 32;
 
 impl<H, S: NameSource> Node<H, S> {
     /// A message, or a fragment of one, has come from the writer of the end `id`.
@@ -161,7 +163,8 @@ impl<H> Active<H> {
 
 impl<H> Assembly<H> {
     fn begin(mut first: Data<H>, announced: u64) -> Self {
-        let reserve = usize::try_from(announced.min(FIRST_RESERVE)).unwrap_or_default();
+        let most = bytes_of(&first).saturating_mul(FIRST_MULTIPLE).min(FIRST_RESERVE);
+        let reserve = usize::try_from(announced.min(most)).unwrap_or_default();
         let mut bytes = BytesMut::with_capacity(reserve);
         bytes.extend_from_slice(&first.payload);
         first.payload = Payload::new();

@@ -102,7 +102,7 @@ impl State {
         (node, self.key(node, port))
     }
 
-    fn travel(&mut self, end: usize, to: usize) {
+    pub(super) fn travel(&mut self, end: usize, to: usize) {
         self.left.moves -= 1;
         let (from, key) = self.held(end);
         let road = self.key(from, self.roads[&(from, to)]);

@@ -31,6 +31,8 @@ pub struct Configuration {
     pub pipes: usize,
     /// Whether the members know each other from the start. If not, they must be introduced, or refused.
     pub introduced: bool,
+    /// Whether the ends of each pipe are on different nodes from the start.
+    pub apart: bool,
     /// How many messages the window of a pipe has; credits and reads are part of the search if it is small.
     pub window: Option<u32>,
     /// Ends that travel.
@@ -198,6 +200,7 @@ pub fn configurations() -> Vec<Configuration> {
         nodes: 2,
         pipes: 1,
         introduced: true,
+        apart: false,
         window: None,
         moves: 0,
         sends: 0,
@@ -235,8 +238,17 @@ pub fn configurations() -> Vec<Configuration> {
             crashes: 1,
             ..strangers.clone()
         },
-        Configuration { name: "3 strangers, 1 pipe: 2 moves, refusal, cut", moves: 2, cuts: 1, ..strangers },
+        Configuration { name: "3 strangers, 1 pipe: 2 moves, refusal, cut", moves: 2, cuts: 1, ..strangers.clone() },
         Configuration { name: "3 nodes, 1 pipe: 2 moves, close, cut", moves: 2, closes: 1, cuts: 1, ..three.clone() },
+        Configuration { name: "3 nodes, 1 pipe apart: 2 moves, cut", apart: true, moves: 2, cuts: 1, ..three.clone() },
+        Configuration {
+            name: "3 nodes, 1 pipe apart: 2 moves, crash",
+            apart: true,
+            moves: 2,
+            crashes: 1,
+            ..three.clone()
+        },
+        Configuration { name: "3 strangers, 1 pipe apart: 2 moves, refusal", apart: true, moves: 2, ..strangers },
         Configuration { name: "3 nodes, 1 pipe: 2 moves, crash, cut", moves: 2, crashes: 1, cuts: 1, ..three.clone() },
         Configuration { name: "3 nodes, 1 pipe: 3 moves, close, crash", moves: 3, closes: 1, crashes: 1, ..three },
         Configuration {

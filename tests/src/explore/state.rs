@@ -124,6 +124,11 @@ impl State {
                 let place = Place::Held(holder, key.id());
                 state.ends.push(End { place, peer: first + 1 - side, due: VecDeque::new(), may_send: true });
             }
+            if configuration.apart {
+                state.left.moves += 1;
+                state.travel(first + 1, (holder + 1) % configuration.nodes);
+                state.come_to_rest();
+            }
         }
         state
     }
