@@ -31,7 +31,7 @@ pub(crate) use reply::block_on;
 pub use reply::{Reply, Waiting};
 pub use responder::Responder;
 pub(crate) use served::Answerer;
-pub use stream::{Closed as StreamClosed, StreamSink, Streaming};
+pub use stream::{Closed as StreamClosed, StreamSink, Streaming, Unsent};
 
 /// The code of a pipe that was closed because a message on it was wrong; the text says which method and parameter.
 pub const CLOSED_BAD_MESSAGE: u32 = 0xFFFF_FF01;

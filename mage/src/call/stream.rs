@@ -184,6 +184,18 @@ impl<T> fmt::Debug for Streaming<T> {
 #[error("nobody wants the values of this stream any more")]
 pub struct Closed<T>(pub T);
 
+/// Why a thread that may have to wait did not send a value of a stream. Gives the value back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Unsent<T> {
+    /// Nobody wants the values of the stream any more.
+    #[error("nobody wants the values of this stream any more")]
+    Closed(T),
+    /// This thread has to make the progress that it was about to wait for.
+    #[error("{WouldDeadlock}")]
+    WouldDeadlock(T),
+}
+
 /// Answers one call with any number of values. Dropping it ends the stream.
 #[must_use = "dropping the sink ends the stream"]
 pub struct StreamSink<T: 'static> {
@@ -219,14 +231,17 @@ impl<T> StreamSink<T> {
     ///
     /// # Errors
     ///
-    /// [`WouldDeadlock`] where this thread must not wait; inside, [`Closed`] with the value.
-    pub fn send_blocking(&mut self, value: T) -> Result<Result<(), Closed<T>>, WouldDeadlock> {
-        let Some(ticket) = &self.ticket else { return Ok(Err(Closed(value))) };
-        if !block_on(ticket.backend(), poll_fn(|cx| ticket.poll_credit(cx.waker())))? {
-            return Ok(Err(Closed(value)));
+    /// Why it was not sent, with the value.
+    pub fn send_blocking(&mut self, value: T) -> Result<(), Unsent<T>> {
+        let Some(ticket) = &self.ticket else { return Err(Unsent::Closed(value)) };
+        match block_on(ticket.backend(), poll_fn(|cx| ticket.poll_credit(cx.waker()))) {
+            Ok(true) => {
+                ticket.say(Kind::Item, |to| (self.method.encode)(value, to));
+                Ok(())
+            }
+            Ok(false) => Err(Unsent::Closed(value)),
+            Err(WouldDeadlock) => Err(Unsent::WouldDeadlock(value)),
         }
-        ticket.say(Kind::Item, |to| (self.method.encode)(value, to));
-        Ok(Ok(()))
     }
 
     /// Says whether the consumer is gone.

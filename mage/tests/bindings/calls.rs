@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use mage::backend::Backend;
-use mage::call::CLOSED_PANICKED;
+use mage::call::{CLOSED_PANICKED, Unsent};
 use mage::memory::MemoryBackend;
 use mage::{CallError, CloseReason, Remote};
 
@@ -256,7 +256,7 @@ fn waiting_is_refused_where_the_thread_must_make_the_progress_itself() {
         _ => None,
     });
     let mut items = sink.expect("the stream was asked for");
-    assert!(items.send_blocking(1).is_err());
+    assert_eq!(items.send_blocking(1), Err(Unsent::WouldDeadlock(1)));
     run(items.send(2)).unwrap();
     assert_eq!(run(numbers.next()), Some(Ok(2)));
     assert!(receiver.next_blocking().is_err());

@@ -1,7 +1,7 @@
 //! Answers of many values.
 
 use futures::StreamExt;
-use mage::call::{STREAM_WINDOW, StreamClosed};
+use mage::call::{STREAM_WINDOW, StreamClosed, Unsent};
 use mage::memory::MemoryBackend;
 use mage::{CallError, CloseReason, StreamSink};
 
@@ -75,7 +75,7 @@ fn dropping_the_stream_tells_the_sink() {
     assert!(items.is_cancelled());
     run(items.cancelled());
     assert_eq!(run(items.send(2)), Err(StreamClosed(2)));
-    assert_eq!(items.send_blocking(3).unwrap(), Err(StreamClosed(3)));
+    assert_eq!(items.send_blocking(3), Err(Unsent::Closed(3)));
 }
 
 #[test]
