@@ -108,3 +108,16 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn handles_that_no_frame_announced_end_the_link() {
+    for count in [0, 1] {
+        let mut pair = pair(strange::Stage::Member);
+        // A frame of a kind that this version passes over.
+        let mut input = BytesMut::from(&[8, 0, 0, 0, 0x80, 0, 0, 0][..]);
+        let mut handles: VecDeque<u32> = (0..count).collect();
+        let result = pair.node.handle_bytes(pair.link, &mut input, &mut handles);
+        assert_eq!(result.is_err(), count > 0, "{result:?}");
+        assert!(handles.is_empty(), "they are given back to be closed");
+    }
+}
