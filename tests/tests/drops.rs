@@ -169,17 +169,24 @@ fn dropping_in_any_order_neither_hangs_nor_leaks() {
         Err(_) => (1..=SEEDS).collect::<Vec<u64>>(),
     };
     for executor in [Executor::Threads, Executor::Tokio, Executor::Smol] {
-        // What an executor keeps for the whole process is there after the first case.
+        // What an executor keeps for the whole process is there after the first case. What the system still lists for a
+        // moment is in this count too; the least of all counts is the one to come back to.
         play_in_time(executor, 0);
-        let before = held();
+        let mut least = held();
         for &seed in &seeds {
             play_in_time(executor, seed);
             // The system lists a thread for a moment longer than it takes to join it.
             let patience = Instant::now() + Duration::from_secs(60);
-            while held() != before && Instant::now() < patience {
+            let mut now = held();
+            while (now.0 > least.0 || now.1 > least.1) && Instant::now() < patience {
                 thread::yield_now();
+                now = held();
             }
-            assert_eq!(held(), before, "descriptors and threads after {executor}, MAGE_SEED={seed}");
+            assert!(
+                now.0 <= least.0 && now.1 <= least.1,
+                "{now:?} descriptors and threads instead of {least:?} after {executor}, MAGE_SEED={seed}"
+            );
+            least = now;
         }
     }
 }
