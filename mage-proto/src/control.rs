@@ -10,12 +10,13 @@
 
 use alloc::vec::Vec;
 
-use crate::event::{DESCRIPTOR_LEN, Descriptor, read_node};
+use crate::event::{DESCRIPTOR_LEN, Descriptor};
+use crate::fields::Fields;
 use crate::kind::FrameKind;
 use crate::limits::{Limits, MIN_MAX_FRAME};
 use crate::name::NodeName;
 use crate::violation::Violation;
-use crate::wire::{Reader, Writer};
+use crate::wire::Writer;
 
 /// The version of the protocol that this crate speaks.
 pub const PROTOCOL_VERSION: u16 = 1;
@@ -23,7 +24,6 @@ pub const PROTOCOL_VERSION: u16 = 1;
 const MAGIC: u64 = 0x0100_00ff_6567_616d;
 /// A flag of Greet: the link is isolated, and a name follows.
 const ISOLATED: u32 = 1;
-const SHORT: &str = "the body is too short";
 
 /// A frame from node to node. Handles (of Welcome, Refer and Meet) travel beside it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -102,26 +102,25 @@ impl Greet {
         }
     }
 
-    fn read(input: &mut Reader<'_>) -> Result<Self, Violation> {
-        let malformed = |field| Violation::Malformed { kind: FrameKind::Greet, field };
-        let short = malformed(SHORT);
-        if input.u64().ok_or(short)? != MAGIC {
-            return Err(malformed("this is not Mage"));
+    fn read(fields: &mut Fields<'_>) -> Result<Self, Violation> {
+        let magic = fields.u64("magic number")?;
+        if magic != MAGIC {
+            return Err(fields.wrong("magic number", magic, "this is not Mage"));
         }
-        let (least, most) = (input.u16().ok_or(short)?, input.u16().ok_or(short)?);
+        let (least, most) = (fields.u16("lowest version")?, fields.u16("highest version")?);
         if least > PROTOCOL_VERSION || most < PROTOCOL_VERSION {
             return Err(Violation::Version { least, most, ours: PROTOCOL_VERSION });
         }
-        let (max_frame, max_ports) = (input.u32().ok_or(short)?, input.u32().ok_or(short)?);
-        let (cargo, handles, flags) = (input.u16().ok_or(short)?, input.u16().ok_or(short)?, input.u32().ok_or(short)?);
-        let isolated = if flags & ISOLATED == 0 { None } else { Some(read_node(FrameKind::Greet, input)?) };
+        let (max_frame, max_ports) = (fields.u32("longest frame")?, fields.u32("most ports")?);
+        let (cargo, handles) = (fields.u16("most ports in a message")?, fields.u16("most handles in a message")?);
+        let flags = fields.u32("flags")?;
+        let isolated = if flags & ISOLATED == 0 { None } else { Some(fields.node("name on an isolated link")?) };
+        if max_frame < MIN_MAX_FRAME {
+            return Err(fields.wrong("longest frame", u64::from(max_frame), "at least 32 KiB must be taken"));
+        }
         // Later versions may say more behind this; what this version needs comes first.
         let (least_version, most_version) = (least, most);
-        let greet = Self { least_version, most_version, max_frame, max_ports, cargo, handles, isolated };
-        if greet.max_frame < MIN_MAX_FRAME {
-            return Err(malformed("max_frame is below 32 KiB"));
-        }
-        Ok(greet)
+        Ok(Self { least_version, most_version, max_frame, max_ports, cargo, handles, isolated })
     }
 }
 
@@ -134,35 +133,32 @@ impl Welcome {
         }
     }
 
-    fn read(input: &mut Reader<'_>, limits: &Limits) -> Result<Self, Violation> {
-        let kind = FrameKind::Welcome;
-        let (you, me, broker) = (read_node(kind, input)?, read_node(kind, input)?, read_node(kind, input)?);
-        let count = input.u16().ok_or(Violation::Malformed { kind, field: SHORT })?;
-        let pipes = read_descriptors(kind, count, input, limits)?;
-        Ok(Self { you, me, broker, pipes })
+    fn read(fields: &mut Fields<'_>, limits: &Limits) -> Result<Self, Violation> {
+        let (you, me) = (fields.node("invitee")?, fields.node("inviter")?);
+        let broker = fields.node("broker")?;
+        let count = fields.u16("number of initial pipes")?;
+        Ok(Self { you, me, broker, pipes: read_descriptors(fields, count, limits)? })
     }
 }
 
 /// Reads `count` descriptors and checks what can be checked without a node: the number of them, and that none repeats
 /// another's name or writer.
 pub(crate) fn read_descriptors(
-    kind: FrameKind,
+    fields: &mut Fields<'_>,
     count: u16,
-    input: &mut Reader<'_>,
     limits: &Limits,
 ) -> Result<Vec<Descriptor>, Violation> {
     if count > limits.cargo {
-        let (count, most) = (u64::from(count), u64::from(limits.cargo));
-        return Err(Violation::TooMany { kind, what: "ports", count, most });
+        return Err(fields.too_many("ports", u64::from(count), u64::from(limits.cargo)));
     }
-    if input.rest().len() < usize::from(count).saturating_mul(DESCRIPTOR_LEN) {
-        return Err(Violation::Malformed { kind, field: "fewer descriptors than announced" });
+    if fields.rest().len() < usize::from(count).saturating_mul(DESCRIPTOR_LEN) {
+        return Err(fields.wrong("number of ports", u64::from(count), "the frame is too short for so many"));
     }
     let mut read: Vec<Descriptor> = Vec::with_capacity(usize::from(count));
     for _ in 0..count {
-        let next = Descriptor::read(kind, input, limits)?;
+        let next = Descriptor::read(fields, limits)?;
         if read.iter().any(|other| other.name == next.name || other.writer == next.writer) {
-            return Err(Violation::Malformed { kind, field: "two moved ports share a name" });
+            return Err(fields.malformed("two moved ports share a name"));
         }
         read.push(next);
     }
@@ -205,27 +201,17 @@ impl Control {
         }
     }
 
-    pub(crate) fn read(kind: FrameKind, input: &mut Reader<'_>, limits: &Limits) -> Result<Self, Violation> {
-        let malformed = |field| Violation::Malformed { kind, field };
-        let control = match kind {
-            FrameKind::Greet => return Greet::read(input).map(Self::Greet),
-            FrameKind::Welcome => Self::Welcome(Welcome::read(input, limits)?),
-            FrameKind::Refer => Self::Refer { id: input.u64().ok_or(malformed(SHORT))? },
-            FrameKind::ReferOk => {
-                let id = input.u64().ok_or(malformed(SHORT))?;
-                Self::ReferOk { id, node: read_node(kind, input)? }
-            }
-            FrameKind::ReferNo => Self::ReferNo { id: input.u64().ok_or(malformed(SHORT))? },
-            FrameKind::Seek => Self::Seek { node: read_node(kind, input)? },
-            FrameKind::Meet => {
-                let node = read_node(kind, input)?;
-                Self::Meet { node, attempt: input.u8().ok_or(malformed(SHORT))? }
-            }
-            FrameKind::MeetFailed => {
-                let node = read_node(kind, input)?;
-                Self::MeetFailed { node, attempt: input.u8().ok_or(malformed(SHORT))? }
-            }
-            FrameKind::NoMeet => Self::NoMeet { node: read_node(kind, input)? },
+    pub(crate) fn read(fields: &mut Fields<'_>, limits: &Limits) -> Result<Self, Violation> {
+        let control = match fields.kind {
+            FrameKind::Greet => return Greet::read(fields).map(Self::Greet),
+            FrameKind::Welcome => Self::Welcome(Welcome::read(fields, limits)?),
+            FrameKind::Refer => Self::Refer { id: fields.u64("referral")? },
+            FrameKind::ReferOk => Self::ReferOk { id: fields.u64("referral")?, node: fields.node("newcomer")? },
+            FrameKind::ReferNo => Self::ReferNo { id: fields.u64("referral")? },
+            FrameKind::Seek => Self::Seek { node: fields.node("node")? },
+            FrameKind::Meet => Self::Meet { node: fields.node("node")?, attempt: fields.u8("attempt")? },
+            FrameKind::MeetFailed => Self::MeetFailed { node: fields.node("node")?, attempt: fields.u8("attempt")? },
+            FrameKind::NoMeet => Self::NoMeet { node: fields.node("node")? },
             FrameKind::Bye => Self::Bye,
             FrameKind::Data
             | FrameKind::Close
@@ -233,8 +219,9 @@ impl Control {
             | FrameKind::Hello
             | FrameKind::End
             | FrameKind::Gone
-            | FrameKind::Credit => return Err(malformed("not a node's frame")),
+            | FrameKind::Credit => return Err(fields.malformed("it is no frame between nodes")),
         };
-        if input.rest().is_empty() { Ok(control) } else { Err(malformed("the body is too long")) }
+        fields.end()?;
+        Ok(control)
     }
 }

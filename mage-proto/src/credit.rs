@@ -8,8 +8,10 @@
 //! sum). A sender may go below zero with its last message, so that one large message always fits; that message is
 //! marked STARVED, and the reader returns all it owes when it takes it.
 
+use crate::fields::Fields;
 use crate::limits::{Limits, Window};
-use crate::wire::{Reader, Writer};
+use crate::violation::{RouteError, Violation};
+use crate::wire::Writer;
 
 /// Both directions' accounts at one end of a pipe. Bytes are bytes of cost.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -74,8 +76,8 @@ impl Account {
         out.i64(self.bytes).u32(self.messages.cast_unsigned());
     }
 
-    fn read(input: &mut Reader<'_>) -> Option<Self> {
-        Some(Self { bytes: input.i64()?, messages: input.u32()?.cast_signed() })
+    fn read(fields: &mut Fields<'_>, field: &'static str) -> Result<Self, Violation> {
+        Ok(Self { bytes: fields.i64(field)?, messages: fields.u32(field)?.cast_signed() })
     }
 }
 
@@ -131,14 +133,16 @@ impl Credit {
     }
 
     /// Credit came back; says whether a starved sender may send again. `Err`: more than eight windows.
-    pub(crate) fn returned(&mut self, credit: Account) -> Result<bool, ()> {
+    pub(crate) fn returned(&mut self, credit: Account) -> Result<bool, RouteError> {
         let could = self.send.is_positive();
         let mut sum = self.send;
         sum.add(credit);
         let window = Account::of(self.window);
         let bound = Account { bytes: window.bytes.saturating_mul(8), messages: window.messages.saturating_mul(8) };
         if credit.bytes < 0 || credit.messages < 0 || sum.exceeds(bound) {
-            return Err(());
+            let Account { bytes, messages } = credit;
+            let Account { bytes: had_bytes, messages: had_messages } = self.send;
+            return Err(RouteError::CreditOverflow { bytes, messages, had_bytes, had_messages });
         }
         self.send = sum;
         Ok(!could && sum.is_positive())
@@ -151,34 +155,39 @@ impl Credit {
         }
     }
 
-    /// Reads a moved port's accounts; says which bound they break, as a descriptor's field.
-    pub(crate) fn read(input: &mut Reader<'_>, limits: &Limits) -> Result<Self, &'static str> {
-        let mut parse = || {
-            let window = Window { bytes: input.u32()?, messages: input.u32()? };
-            let send = Account::read(input)?;
-            let granted = Account::read(input)?;
-            let owed = Account::read(input)?;
-            Some(Self { window, send, granted, owed })
-        };
-        let credit = parse().ok_or("credit is cut short")?;
-        let window = credit.window;
+    /// Reads a moved port's accounts, and says which bound they break.
+    pub(crate) fn read(fields: &mut Fields<'_>, limits: &Limits) -> Result<Self, Violation> {
+        const NAMES: [&str; 3] = ["what a moved port may send", "what it has granted", "what it owes"];
+        let window = Window { bytes: fields.u32("window in bytes")?, messages: fields.u32("window in messages")? };
+        let [send, granted, owed] = NAMES;
+        let (send, granted, owed) =
+            (Account::read(fields, send)?, Account::read(fields, granted)?, Account::read(fields, owed)?);
         if window.bytes == 0 || window.messages == 0 {
-            return Err("the window is empty");
+            return Err(fields.malformed("the window of a moved port is empty"));
         }
-        if window.bytes > limits.max_window.bytes || window.messages > limits.max_window.messages {
-            return Err("the window exceeds the limit");
+        let Window { bytes, messages } = limits.max_window;
+        if window.bytes > bytes {
+            return Err(fields.too_many("bytes in a window", u64::from(window.bytes), u64::from(bytes)));
+        }
+        if window.messages > messages {
+            return Err(fields.too_many("messages in a window", u64::from(window.messages), u64::from(messages)));
         }
         let full = Account::of(window);
         let bound = Account { bytes: full.bytes.saturating_mul(8), messages: full.messages.saturating_mul(8) };
         // One message below zero at the most, and credit under way twice when pipes were merged.
         let floor = Account { bytes: i64::from(u32::MAX).saturating_mul(-2), messages: i32::MIN / 2 };
-        let sound = |a: Account| !a.exceeds(bound) && !floor.exceeds(a);
-        if !(sound(credit.send) && sound(credit.granted) && sound(credit.owed)) {
-            return Err("credit exceeds eight windows");
+        for (account, field) in [send, granted, owed].into_iter().zip(NAMES) {
+            let value = account.bytes.cast_unsigned();
+            if account.exceeds(bound) {
+                return Err(fields.wrong(field, value, "it is more than eight windows, in bytes or in messages"));
+            }
+            if floor.exceeds(account) {
+                return Err(fields.wrong(field, value, "it is further below zero than any message takes it"));
+            }
         }
-        if credit.owed.bytes < 0 || credit.owed.messages < 0 {
-            return Err("the credit owed is negative");
+        if owed.bytes < 0 || owed.messages < 0 {
+            return Err(fields.wrong("what it owes", owed.bytes.cast_unsigned(), "it is negative"));
         }
-        Ok(credit)
+        Ok(Self { window, send, granted, owed })
     }
 }

@@ -11,12 +11,13 @@ use alloc::string::String;
 
 use crate::close::MAX_CLOSE_TEXT;
 use crate::credit::{Account, CREDIT_LEN, Credit};
+use crate::fields::Fields;
 use crate::kind::FrameKind;
 use crate::limits::Limits;
 use crate::message::Data;
 use crate::name::{Address, NodeName, PortName};
 use crate::violation::Violation;
-use crate::wire::{Reader, Writer};
+use crate::wire::Writer;
 
 /// One event on its way from a port to a port.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -111,34 +112,33 @@ impl<H> EventKind<H> {
     }
 
     /// Reads the body of an event other than Data.
-    pub(crate) fn read(kind: FrameKind, input: &mut Reader<'_>) -> Result<Self, Violation> {
-        let malformed = |field| Violation::Malformed { kind, field };
-        let short = malformed("the body is too short");
-        let event = match kind {
+    pub(crate) fn read(fields: &mut Fields<'_>) -> Result<Self, Violation> {
+        let event = match fields.kind {
             FrameKind::Close => {
-                let code = input.u32().ok_or(short)?;
-                let length = usize::from(input.u16().ok_or(short)?);
+                let code = fields.u32("code")?;
+                let length = usize::from(fields.u16("length of the text")?);
                 if length > MAX_CLOSE_TEXT {
-                    return Err(malformed("the text is longer than 256 bytes"));
+                    return Err(fields.too_many("bytes of text", wide(length), wide(MAX_CLOSE_TEXT)));
                 }
-                let text = core::str::from_utf8(input.bytes(length).ok_or(short)?);
-                Self::Close(Closing { code, text: text.map_err(|_| malformed("the text is not UTF-8"))?.into() })
+                let text = core::str::from_utf8(fields.bytes(length, "text")?);
+                let text = text.map_err(|_| fields.malformed("its text is not UTF-8"))?;
+                Self::Close(Closing { code, text: text.into() })
             }
-            FrameKind::Handoff => {
-                let next = read_address(kind, input)?;
-                Self::Handoff { next, sure: read_bool(kind, input)? }
-            }
+            FrameKind::Handoff => Self::Handoff { next: fields.address("next writer")?, sure: fields.truth("sure")? },
             FrameKind::Hello => {
-                let peer = read_address(kind, input)?;
-                let origin = read_address(kind, input)?;
-                Self::Hello { peer, origin, hops: input.u8().ok_or(short)? }
+                let (peer, origin) = (fields.address("new peer")?, fields.address("origin")?);
+                Self::Hello { peer, origin, hops: fields.u8("hops")? }
             }
             FrameKind::End => Self::End,
-            FrameKind::Gone => Self::Gone { reply: read_bool(kind, input)? },
+            FrameKind::Gone => Self::Gone { reply: fields.truth("reply")? },
             FrameKind::Credit => {
-                let bytes = i64::try_from(input.u64().ok_or(short)?).map_err(|_| malformed("bytes"))?;
-                let messages = i32::try_from(input.u32().ok_or(short)?).map_err(|_| malformed("messages"))?;
-                Self::Credit(Account { bytes, messages })
+                let (bytes, messages) = (fields.u64("bytes")?, fields.u32("messages")?);
+                let above = "it is too large";
+                Self::Credit(Account {
+                    bytes: i64::try_from(bytes).map_err(|_| fields.wrong("bytes", bytes, above))?,
+                    messages: i32::try_from(messages)
+                        .map_err(|_| fields.wrong("messages", u64::from(messages), above))?,
+                })
             }
             FrameKind::Data
             | FrameKind::Greet
@@ -150,9 +150,10 @@ impl<H> EventKind<H> {
             | FrameKind::Meet
             | FrameKind::MeetFailed
             | FrameKind::NoMeet
-            | FrameKind::Bye => return Err(malformed("not an event")),
+            | FrameKind::Bye => return Err(fields.malformed("it is no event")),
         };
-        if input.rest().is_empty() { Ok(event) } else { Err(malformed("the body is too long")) }
+        fields.end()?;
+        Ok(event)
     }
 }
 
@@ -164,23 +165,18 @@ impl Descriptor {
         self.credit.write(out);
     }
 
-    pub(crate) fn read(kind: FrameKind, input: &mut Reader<'_>, limits: &Limits) -> Result<Self, Violation> {
-        let malformed = |field| Violation::Malformed { kind, field };
-        let short = malformed("a descriptor is cut short");
-        let name = PortName::new(input.u128().ok_or(short)?).ok_or(malformed("a moved port has no name"))?;
-        let writer = PortName::new(input.u128().ok_or(short)?).ok_or(malformed("a moved port has no writer"))?;
-        let has_peer = read_bool(kind, input)?;
-        if input.bytes(7).ok_or(short)?.iter().any(|&byte| byte != 0) {
-            return Err(malformed("reserved bytes of a descriptor are set"));
-        }
-        let (node, port) = (input.u128().ok_or(short)?, input.u128().ok_or(short)?);
+    pub(crate) fn read(fields: &mut Fields<'_>, limits: &Limits) -> Result<Self, Violation> {
+        let (name, writer) = (fields.port("name of a moved port")?, fields.port("writer of a moved port")?);
+        let has_peer = fields.truth("whether a moved port has a peer")?;
+        fields.zeros(7)?;
+        let (node, port) = (fields.u128("peer of a moved port")?, fields.u128("peer of a moved port")?);
         let peer = match (has_peer, NodeName::new(node), PortName::new(port)) {
             (true, Some(node), Some(port)) => Some(Address { node, port }),
             (false, None, None) => None,
-            (true, _, _) | (false, _, _) => return Err(malformed("the peer of a moved port")),
+            (true, _, _) => return Err(fields.malformed("the peer of a moved port is announced and has no name")),
+            (false, _, _) => return Err(fields.malformed("the peer of a moved port is named and not announced")),
         };
-        let credit = Credit::read(input, limits).map_err(malformed)?;
-        Ok(Self { name, writer, peer, credit })
+        Ok(Self { name, writer, peer, credit: Credit::read(fields, limits)? })
     }
 }
 
@@ -188,20 +184,7 @@ pub(crate) fn write_address(out: &mut Writer<'_>, address: Address) {
     out.u128(address.node.bits()).u128(address.port.bits());
 }
 
-pub(crate) fn read_address(kind: FrameKind, input: &mut Reader<'_>) -> Result<Address, Violation> {
-    let node = read_node(kind, input)?;
-    let port = input.u128().and_then(PortName::new).ok_or(Violation::Malformed { kind, field: "a port's name" })?;
-    Ok(Address { node, port })
-}
-
-pub(crate) fn read_node(kind: FrameKind, input: &mut Reader<'_>) -> Result<NodeName, Violation> {
-    input.u128().and_then(NodeName::new).ok_or(Violation::Malformed { kind, field: "a node's name" })
-}
-
-pub(crate) fn read_bool(kind: FrameKind, input: &mut Reader<'_>) -> Result<bool, Violation> {
-    match input.u8() {
-        Some(0) => Ok(false),
-        Some(1) => Ok(true),
-        Some(_) | None => Err(Violation::Malformed { kind, field: "a yes or no is neither" }),
-    }
+/// A count as limits are told.
+fn wide(count: usize) -> u64 {
+    u64::try_from(count).unwrap_or(u64::MAX)
 }

@@ -11,6 +11,7 @@ use alloc::vec::Vec;
 
 use crate::control::{Control, read_descriptors};
 use crate::event::{DESCRIPTOR_LEN, Descriptor, EventKind};
+use crate::fields::Fields;
 use crate::kind::FrameKind;
 use crate::limits::Limits;
 use crate::name::PortName;
@@ -98,7 +99,7 @@ impl Head {
             return Err(Violation::FrameLength { length, least, most });
         }
         if handles > limits.handles {
-            return Err(Violation::Handles { announced: handles, arrived: 0, most: limits.handles });
+            return Err(Violation::TooManyHandles { announced: handles, most: limits.handles });
         }
         Ok(Some(Self { length, kind, flags, handles }))
     }
@@ -129,42 +130,39 @@ impl Head {
             let optional = self.kind >= FIRST_OPTIONAL_KIND;
             return if optional { Ok(Body::Unknown) } else { Err(Violation::UnknownKind { kind: self.kind }) };
         };
-        let malformed = |field| Violation::Malformed { kind, field };
+        let mut fields = Fields::new(kind, frame.get(HEAD_LEN..).unwrap_or_default());
         let flags = if kind == FrameKind::Data { MORE | STARVED } else { 0 };
         if self.flags & !flags != 0 {
-            return Err(malformed("unknown flags"));
+            return Err(fields.wrong("flags", u64::from(self.flags), "some of them are unknown"));
         }
-        let mut input = Reader::new(frame.get(HEAD_LEN..).unwrap_or_default());
         if kind.byte() >= FrameKind::Greet.byte() {
-            return Control::read(kind, &mut input, limits).map(Body::Control);
+            return Control::read(&mut fields, limits).map(Body::Control);
         }
-        let dest = input.u128().and_then(PortName::new).ok_or(malformed("dest is no port's name"))?;
-        let from = input.u128().and_then(PortName::new).ok_or(malformed("from is no port's name"))?;
+        let (dest, from) = (fields.port("port that it is for")?, fields.port("port that it is from")?);
         if kind == FrameKind::Data {
-            let head = self.data(&mut input, frame.len(), limits)?;
+            let head = self.data(&mut fields, frame.len(), limits)?;
             return Ok(Body::Data { dest, from, head });
         }
         if self.handles != 0 {
-            return Err(malformed("handles with an event other than Data"));
+            return Err(fields.too_many("handles", u64::from(self.handles), 0));
         }
-        let kind = PlainEvent::read(kind, &mut input)?;
+        let kind = PlainEvent::read(&mut fields)?;
         Ok(Body::Event { dest, from, kind })
     }
 
-    fn data(self, input: &mut Reader<'_>, length: usize, limits: &Limits) -> Result<DataHead, Violation> {
-        let malformed = |field| Violation::Malformed { kind: FrameKind::Data, field };
-        let short = malformed("the body is too short");
-        let count = input.u16().ok_or(short)?;
-        let (hops, reserved) = (input.u8().ok_or(short)?, input.u8().ok_or(short)?);
-        if reserved != 0 || (hops != 0 && count == 0) {
-            return Err(malformed("reserved bytes are set"));
+    fn data(self, fields: &mut Fields<'_>, length: usize, limits: &Limits) -> Result<DataHead, Violation> {
+        let count = fields.u16("number of ports")?;
+        let hops = fields.u8("hops")?;
+        if hops != 0 && count == 0 {
+            return Err(fields.wrong("hops", u64::from(hops), "a message without ports is not counted"));
         }
-        let cost = input.u32().ok_or(short)?;
+        fields.zeros(1)?;
+        let cost = fields.u32("cost")?;
         if cost == 0 && (count != 0 || self.handles != 0) {
-            return Err(malformed("a later fragment brings ports or handles"));
+            return Err(fields.malformed("a later fragment brings ports or handles"));
         }
-        let cargo = if count == 0 { Vec::new() } else { read_descriptors(FrameKind::Data, count, input, limits)? };
-        let payload_at = length.saturating_sub(input.rest().len());
+        let cargo = if count == 0 { Vec::new() } else { read_descriptors(fields, count, limits)? };
+        let payload_at = length.saturating_sub(fields.rest().len());
         let (more, starved) = (self.flags & MORE != 0, self.flags & STARVED != 0);
         Ok(DataHead { cost, more, starved, hops, cargo, payload_at })
     }

@@ -95,6 +95,7 @@ mod control;
 mod credit;
 mod describe;
 mod event;
+mod fields;
 mod frame;
 #[cfg(test)]
 mod golden;

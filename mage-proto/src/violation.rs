@@ -24,23 +24,57 @@ pub enum Violation {
         /// The kind byte.
         kind: u8,
     },
-    /// A frame's body does not have the form of its kind.
+    /// A frame ends inside one of its fields.
+    #[error("a {kind} frame ends before its field {field:?} does")]
+    Truncated {
+        /// The frame's kind.
+        kind: FrameKind,
+        /// The field, in the words of the document of the wire format.
+        field: &'static str,
+    },
+    /// A frame goes on behind its last field.
+    #[error("a {kind} frame goes on for {count} bytes behind its last field")]
+    Surplus {
+        /// The frame's kind.
+        kind: FrameKind,
+        /// How many bytes are too many.
+        count: usize,
+    },
+    /// A field has a value that it may not have.
+    #[error("a {kind} frame has {value} ({value:#x}) for {field:?}: {why}")]
+    Value {
+        /// The frame's kind.
+        kind: FrameKind,
+        /// The field.
+        field: &'static str,
+        /// What it says.
+        value: u64,
+        /// What is wrong with that.
+        why: &'static str,
+    },
+    /// A frame's fields do not fit each other.
     #[error("a {kind} frame is malformed: {field}")]
     Malformed {
         /// The frame's kind.
         kind: FrameKind,
-        /// The field that is wrong, and how.
+        /// What is wrong.
         field: &'static str,
     },
-    /// A frame announces more handles than came with it, or than are allowed.
-    #[error("a frame announces {announced} handles, {arrived} arrived, {most} are allowed")]
+    /// A frame announces more handles than this node takes with one frame.
+    #[error("a frame announces {announced} handles, {most} are allowed")]
+    TooManyHandles {
+        /// What the frame's head says.
+        announced: u16,
+        /// How many a frame may have.
+        most: u16,
+    },
+    /// A frame announces more handles than came with it.
+    #[error("a frame announces {announced} handles, {arrived} arrived")]
     Handles {
         /// What the frame's head says.
         announced: u16,
         /// How many were there.
         arrived: usize,
-        /// How many a frame may have.
-        most: u16,
     },
     /// Handles arrived that no frame announced.
     #[error("{count} handles arrived that no frame announced")]
@@ -49,7 +83,7 @@ pub enum Violation {
         count: usize,
     },
     /// A count in a frame is above its limit.
-    #[error("a {kind} frame has {count} of {what}, {most} are allowed")]
+    #[error("a {kind} frame has {count} {what}, {most} are allowed")]
     TooMany {
         /// The frame's kind.
         kind: FrameKind,
@@ -125,8 +159,20 @@ pub enum RouteError {
         limit: u64,
     },
     /// More credit was returned than could have been used.
-    #[error("credit returned beyond eight windows")]
-    CreditOverflow,
+    #[error(
+        "{bytes} bytes and {messages} messages of credit were returned to a sender that had {had_bytes} and \
+             {had_messages}: beyond eight windows"
+    )]
+    CreditOverflow {
+        /// Bytes returned.
+        bytes: i64,
+        /// Messages returned.
+        messages: i32,
+        /// Bytes that might be sent already.
+        had_bytes: i64,
+        /// Messages that might be sent already.
+        had_messages: i32,
+    },
     /// A port's neighbours change without end.
     #[error("a port was rerouted more than {limit} times without a message between")]
     Rerouted {

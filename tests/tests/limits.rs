@@ -105,8 +105,10 @@ fn four_windows_bound_what_may_wait_unread() {
 fn max_window_bounds_what_a_moved_port_may_promise() {
     let limits = Limits { max_window: Window { bytes: 5000, messages: 50 }, ..Limits::default() };
     let limits = Limits { window: limits.max_window, ..limits };
-    for (bytes, messages) in [(1, 0), (0, 1)] {
-        bites("the window exceeds the limit", &limits, |scene, beyond| {
+    let bytes = ((1, 0), "has 5001 bytes in a window, 5000 are allowed");
+    let messages = ((0, 1), "has 51 messages in a window, 50 are allowed");
+    for ((bytes, messages), why) in [bytes, messages] {
+        bites(why, &limits, |scene, beyond| {
             let (dest, from) = road(scene);
             let window = (5000 + bytes * u32::from(beyond), 50 + messages * u32::from(beyond));
             let port = Forged::port_with(700, 701, None, window, [(0, 0); 3]);
@@ -124,7 +126,7 @@ fn cargo_bounds_the_ports_of_a_message() {
     let refused = scene.try_send("XY", "", &["A", "B", "C"]);
     assert!(matches!(refused, Err(SendErrorKind::TooManyAttachments { ports: 3, most_ports: 2, .. })), "{refused:?}");
     assert_eq!(scene.try_send("XY", "", &["A", "B"]), Ok(()));
-    bites("has 3 of ports, 2 are allowed", &limits, |scene, beyond| {
+    bites("has 3 ports, 2 are allowed", &limits, |scene, beyond| {
         let (dest, from) = road(scene);
         let count = 2 + usize::from(beyond);
         let ports: Vec<Forged> = (0..count).map(|n| Forged::port(700 + n as u128, 800 + n as u128, None)).collect();
@@ -279,7 +281,7 @@ fn hops_bound_how_many_proxies_a_hello_passes() {
 
 #[test]
 fn the_text_of_a_close_is_bounded() {
-    bites("longer than 256 bytes", &Limits::default(), |scene, beyond| {
+    bites("has 257 bytes of text, 256 are allowed", &Limits::default(), |scene, beyond| {
         let (dest, from) = road(scene);
         let length = MAX_CLOSE_TEXT + usize::from(beyond);
         forge(scene, Forged::event(kind::CLOSE, dest, from).u32(0).u16(length as u16).bytes(&vec![b'x'; length]));

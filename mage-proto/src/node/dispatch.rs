@@ -174,7 +174,7 @@ impl<H, S: NameSource> Node<H, S> {
                     let held = active.holder == Holder::Application;
                     self.signal(held && writable, Output::Writable(id));
                 }
-                Err(()) => self.route_error(id, from, RouteError::CreditOverflow),
+                Err(error) => self.route_error(id, from, error),
             },
 
             (State::Stub(Stub { wait: StubWait::Close, .. }), EventKind::Data(data)) => self.discard(data),
@@ -281,7 +281,7 @@ impl<H, S: NameSource> Node<H, S> {
             | RouteError::MessageTooLarge { .. }
             | RouteError::Cost { .. }
             | RouteError::Overrun { .. }
-            | RouteError::CreditOverflow
+            | RouteError::CreditOverflow { .. }
             | RouteError::Rerouted { .. }
             | RouteError::Poisoned => Loss::Violation,
         };

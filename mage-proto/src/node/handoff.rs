@@ -79,7 +79,7 @@ impl<H, S: NameSource> Node<H, S> {
             let here = self.address(descriptor.name);
             let there = Address { node: from, port: descriptor.writer };
             if descriptor.peer == Some(here) || descriptor.peer == Some(there) {
-                return Err(Violation::Malformed { kind, field: "a moved port is its own peer" });
+                return Err(Violation::Malformed { kind, field: "a moved port is its own peer, or its writer is" });
             }
         }
         Ok(())

@@ -126,7 +126,9 @@ impl<H, S: NameSource> Node<H, S> {
             (None, None) => Ok(()),
             (Some(aliases), Some(theirs)) if aliases.theirs.is_none() => {
                 if theirs == aliases.ours || theirs == NodeName::NOWHERE {
-                    return Err(Refusal::Malformed("the name of an isolated node"));
+                    return Err(Refusal::Malformed(
+                        "the sender takes the name that this node has on the link, or that of no node",
+                    ));
                 }
                 aliases.theirs = Some(theirs);
                 Ok(())
@@ -144,7 +146,7 @@ impl<H, S: NameSource> Node<H, S> {
         let peer = node_name(&mut self.names);
         let translation = self.translation(id, peer);
         let Some(translation) = translation.filter(|of| (you, me, broker) == (of.ours, of.theirs, of.theirs)) else {
-            return Err(Refusal::Malformed("the names of the two nodes"));
+            return Err(Refusal::Malformed("it names other nodes than the two that have greeted"));
         };
         rename_peers(&mut pipes, |node| translation.inward(node));
         self.check_descriptors(FrameKind::Welcome, peer, &pipes).map_err(Refusal::Violation)?;

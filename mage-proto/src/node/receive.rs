@@ -128,10 +128,10 @@ impl<H, S: NameSource> Node<H, S> {
 
     /// A frame lacks handles: a violation, unless they were lost on the way in. Those that did come are dropped.
     fn take_shortage(&mut self, id: LinkId, announced: u16, handles: &mut VecDeque<H>) -> Result<(), Violation> {
-        let (arrived, most) = (handles.len(), self.limits.handles);
+        let arrived = handles.len();
         match self.link_mut(id) {
             Some(link) if link.shortages > 0 => link.shortages = link.shortages.saturating_sub(1),
-            Some(_) | None => return Err(Violation::Handles { announced, arrived, most }),
+            Some(_) | None => return Err(Violation::Handles { announced, arrived }),
         }
         self.output(Output::Discard(Discard::Handles(core::mem::take(handles).into())));
         Ok(())
@@ -249,7 +249,9 @@ impl<H, S: NameSource> Node<H, S> {
             | Control::Bye => 0,
         };
         if announced != expected {
-            return Err(Violation::Malformed { kind, field: "the number of handles" });
+            let value = u64::try_from(announced).unwrap_or(u64::MAX);
+            let why = if expected == 0 { "it brings none" } else { "it brings one" };
+            return Err(Violation::Value { kind, field: "number of handles", value, why });
         }
         let mut handle = if expected == 1 { handles.pop_front() } else { None };
         let result = match control {

@@ -112,6 +112,9 @@ impl<H, S: NameSource> Node<H, S> {
     /// The broker has admitted our invitee. (The invitee may have died meanwhile; then nobody waits for it.)
     pub(super) fn handle_refer_ok(&mut self, link: LinkId, id: u64, node: NodeName) -> Result<(), Refusal> {
         let broker = self.broker_of(link)?;
+        if node == self.name || self.nodes.contains_key(&node) || self.lost.contains(node) {
+            return Err(Refusal::Malformed("the newcomer's name is that of another node"));
+        }
         let Some(invitation) = self.find_invitation(asked(id)) else { return Ok(()) };
         if let Some(Admission::Asked { handle, .. }) = self.set_admission(invitation, Admission::Waiting) {
             self.set_admission(invitation, Admission::Admitted { node, broker, handle });

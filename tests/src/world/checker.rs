@@ -85,7 +85,7 @@ impl World {
                 let end = port.and_then(|port| self.ports[node].get(&port).copied());
                 self.note(|| format!("{node} says of the route of {end:?}: {error}"));
                 self.stats.route_errors += 1;
-                let full = matches!(error, RouteError::Overrun { .. } | RouteError::CreditOverflow);
+                let full = matches!(error, RouteError::Overrun { .. } | RouteError::CreditOverflow { .. });
                 let merged = full && self.profile.merges;
                 assert!(self.profile.forger || merged, "node {node} says of the route of {end:?}: {error}");
             }

@@ -109,11 +109,11 @@ fn a_frame_of_a_later_version_is_passed_over() {
 
 #[test]
 fn a_frame_has_flags_that_do_not_exist() {
-    the_link_ends("unknown flags", |scene| {
+    the_link_ends("for \"flags\": some of them are unknown", |scene| {
         let (dest, from) = road(scene);
         Forged::data(dest, from, b"x").flags(4).frame()
     });
-    the_link_ends("unknown flags", |_| Forged::control(kind::BYE).flags(1).frame());
+    the_link_ends("for \"flags\": some of them are unknown", |_| Forged::control(kind::BYE).flags(1).frame());
 }
 
 #[test]
@@ -131,11 +131,11 @@ fn a_frame_announces_more_handles_than_any_may() {
 
 #[test]
 fn an_event_is_for_no_port_or_from_none() {
-    the_link_ends("dest is no port", |scene| {
+    the_link_ends("0 (0x0) for \"port that it is for\"", |scene| {
         let (_, from) = road(scene);
         Forged::event(kind::END, 0, from).frame()
     });
-    the_link_ends("from is no port", |scene| {
+    the_link_ends("0 (0x0) for \"port that it is from\"", |scene| {
         let (dest, _) = road(scene);
         Forged::event(kind::END, dest, 0).frame()
     });
@@ -143,24 +143,39 @@ fn an_event_is_for_no_port_or_from_none() {
 
 #[test]
 fn a_body_is_cut_short_or_goes_on() {
-    for kind in [kind::CLOSE, kind::HANDOFF, kind::HELLO, kind::GONE, kind::CREDIT, kind::DATA] {
-        the_link_ends("malformed", move |scene| {
+    for (kind, frame, field) in [
+        (kind::CLOSE, "Close", "code"),
+        (kind::HANDOFF, "Handoff", "next writer"),
+        (kind::HELLO, "Hello", "new peer"),
+        (kind::GONE, "Gone", "reply"),
+        (kind::CREDIT, "Credit", "bytes"),
+        (kind::DATA, "Data", "number of ports"),
+    ] {
+        the_link_ends(&format!("a {frame} frame ends before its field {field:?} does"), move |scene| {
             let (dest, from) = road(scene);
             Forged::event(kind, dest, from).frame()
         });
     }
-    the_link_ends("too long", |scene| {
+    the_link_ends("a End frame goes on for 1 bytes behind its last field", |scene| {
         let (dest, from) = road(scene);
         Forged::event(kind::END, dest, from).u8(0).frame()
     });
-    for kind in [kind::WELCOME, kind::REFER, kind::REFER_OK, kind::SEEK, kind::MEET, kind::NO_MEET] {
-        the_link_ends("malformed", move |_| Forged::control(kind).frame());
+    for (kind, frame, field) in [
+        (kind::WELCOME, "Welcome", "invitee"),
+        (kind::REFER, "Refer", "referral"),
+        (kind::REFER_OK, "ReferOk", "referral"),
+        (kind::SEEK, "Seek", "node"),
+        (kind::MEET, "Meet", "node"),
+        (kind::NO_MEET, "NoMeet", "node"),
+    ] {
+        let why = format!("a {frame} frame ends before its field {field:?} does");
+        the_link_ends(&why, move |_| Forged::control(kind).frame());
     }
 }
 
 #[test]
 fn a_close_has_a_text_that_is_too_long_or_no_text() {
-    the_link_ends("longer than 256 bytes", |scene| {
+    the_link_ends("has 257 bytes of text, 256 are allowed", |scene| {
         let (dest, from) = road(scene);
         Forged::event(kind::CLOSE, dest, from).u32(0).u16(257).bytes(&[b'x'; 257]).frame()
     });
@@ -172,7 +187,7 @@ fn a_close_has_a_text_that_is_too_long_or_no_text() {
 
 #[test]
 fn yes_or_no_is_neither() {
-    the_link_ends("neither", |scene| {
+    the_link_ends("has 2 (0x2) for \"reply\": it is neither 0 nor 1", |scene| {
         let (dest, from) = road(scene);
         Forged::event(kind::GONE, dest, from).u8(2).frame()
     });
@@ -253,10 +268,12 @@ fn a_later_fragment_brings_handles_or_ports() {
 
 #[test]
 fn a_message_without_ports_counts_proxies_or_sets_what_is_reserved() {
-    for reserved in [1, 0x100] {
-        the_link_ends("reserved bytes are set", move |scene| {
+    let hops = (1, "has 1 (0x1) for \"hops\": a message without ports is not counted");
+    let reserved = (0x300, "has 3 (0x3) for \"a reserved byte\": it must be zero");
+    for (bytes, why) in [hops, reserved] {
+        the_link_ends(why, move |scene| {
             let (dest, from) = road(scene);
-            Forged::event(kind::DATA, dest, from).u16(0).u16(reserved).u32(64).frame()
+            Forged::event(kind::DATA, dest, from).u16(0).u16(bytes).u32(64).frame()
         });
     }
 }
@@ -287,7 +304,7 @@ fn a_flood_beyond_the_window_ends_its_route_only() {
 
 #[test]
 fn a_message_brings_more_ports_than_any_may() {
-    the_link_ends("has 129 of ports, 128 are allowed", |scene| {
+    the_link_ends("has 129 ports, 128 are allowed", |scene| {
         let (dest, from) = road(scene);
         let ports: Vec<Forged> = (0..129).map(|n| Forged::port(1000 + n, 2000 + n, None)).collect();
         Forged::data_with(dest, from, 64 + 129 * 256, &ports).frame()
@@ -300,10 +317,16 @@ fn a_moved_port_has_no_name_or_one_that_is_taken() {
         let (dest, from) = road(scene);
         Forged::data_with(dest, from, 64 + 256, &[port]).frame()
     };
-    the_link_ends("no name", move |scene| one(scene, Forged::port(0, 701, None)));
-    the_link_ends("no writer", move |scene| one(scene, Forged::port(700, 0, None)));
+    the_link_ends("0 (0x0) for \"name of a moved port\": zero names no port", move |scene| {
+        one(scene, Forged::port(0, 701, None))
+    });
+    the_link_ends("0 (0x0) for \"writer of a moved port\": zero names no port", move |scene| {
+        one(scene, Forged::port(700, 0, None))
+    });
     the_link_ends("which is taken", move |scene| one(scene, Forged::port(scene.port_bits("A"), 701, None)));
-    the_link_ends("the peer of a moved port", move |scene| one(scene, Forged::port(700, 701, Some((0, 5)))));
+    the_link_ends("the peer of a moved port is announced and has no name", move |scene| {
+        one(scene, Forged::port(700, 701, Some((0, 5))))
+    });
     the_link_ends("its own peer", move |scene| {
         let here = scene.name("X").bits();
         one(scene, Forged::port(700, 701, Some((here, 700))))
@@ -326,11 +349,15 @@ fn a_moved_port_brings_impossible_credit() {
     let full = (1 << 20, 1024);
     type Case = ((u32, u32), [(i64, i32); 3], &'static str);
     let cases: [Case; 5] = [
-        ((0, 0), [(0, 0); 3], "the window is empty"),
-        ((u32::MAX, 5), [(0, 0); 3], "the window exceeds the limit"),
-        ((1 << 20, 1024), [(9 << 20, 0), full, (0, 0)], "exceeds eight windows"),
-        ((1 << 20, 1024), [full, (0, 9 * 1024), (0, 0)], "exceeds eight windows"),
-        ((1 << 20, 1024), [full, full, (-1, 0)], "the credit owed is negative"),
+        ((0, 0), [(0, 0); 3], "the window of a moved port is empty"),
+        ((u32::MAX, 5), [(0, 0); 3], "has 4294967295 bytes in a window, 67108864 are allowed"),
+        (
+            (1 << 20, 1024),
+            [(9 << 20, 0), full, (0, 0)],
+            "for \"what a moved port may send\": it is more than eight windows",
+        ),
+        ((1 << 20, 1024), [full, (0, 9 * 1024), (0, 0)], "for \"what it has granted\": it is more than eight windows"),
+        ((1 << 20, 1024), [full, full, (-1, 0)], "for \"what it owes\": it is negative"),
     ];
     for (window, credit, why) in cases {
         the_link_ends(why, move |scene| {
@@ -389,7 +416,7 @@ fn more_credit_is_returned_than_there_was() {
         let (dest, from) = road(scene);
         Forged::event(kind::CREDIT, dest, from).u64(8 << 20).u32(0).frame()
     });
-    the_link_ends("malformed", |scene| {
+    the_link_ends("(0xffffffffffffffff) for \"bytes\": it is too large", |scene| {
         let (dest, from) = road(scene);
         Forged::event(kind::CREDIT, dest, from).u64(u64::MAX).u32(0).frame()
     });
