@@ -6,6 +6,8 @@
 use mage_tests::world::run::run_many;
 use mage_tests::world::script::Kind;
 
+/// How many of each kind: five thousand in all.
+const WORLDS: u64 = 500;
 /// What applications do in one world.
 const ACTIONS: usize = 1000;
 
@@ -17,50 +19,50 @@ fn worlds(kind: Kind, count: u64) {
 
 #[test]
 fn ports_that_move_lose_nothing_and_leave_nothing() {
-    worlds(Kind::Moves, 300);
+    worlds(Kind::Moves, WORLDS);
 }
 
 #[test]
 fn pipes_that_are_merged_lose_nothing_and_leave_nothing() {
-    worlds(Kind::Merges, 300);
+    worlds(Kind::Merges, WORLDS);
 }
 
 #[test]
 fn routes_whose_two_ends_are_merged_dissolve() {
-    worlds(Kind::Rings, 300);
+    worlds(Kind::Rings, WORLDS);
 }
 
 #[test]
 fn nodes_that_crash_end_what_they_held_and_nothing_else() {
-    worlds(Kind::Crashes, 300);
+    worlds(Kind::Crashes, WORLDS);
 }
 
 #[test]
 fn links_that_are_cut_end_what_used_them_and_nothing_else() {
-    worlds(Kind::Cuts, 300);
+    worlds(Kind::Cuts, WORLDS);
 }
 
 #[test]
 fn introductions_that_fail_end_what_needed_them_and_nothing_else() {
-    worlds(Kind::Refusals, 300);
+    worlds(Kind::Refusals, WORLDS);
 }
 
 #[test]
 fn nodes_that_leave_break_nothing() {
-    worlds(Kind::Leaves, 300);
+    worlds(Kind::Leaves, WORLDS);
 }
 
 #[test]
 fn handles_that_find_no_room_end_their_pipe_and_nothing_else() {
-    worlds(Kind::Shortages, 300);
+    worlds(Kind::Shortages, WORLDS);
 }
 
 #[test]
 fn all_of_it_together_holds() {
-    worlds(Kind::Everything, 300);
+    worlds(Kind::Everything, WORLDS);
 }
 
 #[test]
 fn a_dishonest_node_hurts_its_own_routes_and_nothing_else() {
-    worlds(Kind::Forger, 300);
+    worlds(Kind::Forger, WORLDS);
 }

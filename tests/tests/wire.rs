@@ -7,6 +7,7 @@ mod strange;
 
 use bytes::BytesMut;
 use mage_proto::{Limits, Message, Output};
+use mage_tests::scene::forge::{Forged, kind};
 use mage_tests::world::random::{Names, Random};
 use proptest::prelude::*;
 use strange::{Pair, TestNode, anything, drain, pair, stage, written};
@@ -119,5 +120,21 @@ fn handles_that_no_frame_announced_end_the_link() {
         let result = pair.node.handle_bytes(pair.link, &mut input, &mut handles);
         assert_eq!(result.is_err(), count > 0, "{result:?}");
         assert!(handles.is_empty(), "they are given back to be closed");
+    }
+}
+
+#[test]
+fn a_node_that_was_lost_is_not_met_again() {
+    const STRANGER: u128 = 90_000;
+    for lost in [false, true] {
+        let mut pair = pair(strange::Stage::Member);
+        if lost {
+            assert!(pair.feed(&Forged::control(kind::NO_MEET).u128(STRANGER).frame()));
+        }
+        let meet = Forged::control(kind::MEET).handles(1).u128(STRANGER).u8(1).frame();
+        let result = pair.node.handle_bytes(pair.link, &mut BytesMut::from(&meet[..]), &mut VecDeque::from([7]));
+        assert!(result.is_ok(), "{result:?}");
+        let opened = drain(&mut pair.node).iter().any(|output| output.contains("OpenLink"));
+        assert_eq!(opened, !lost);
     }
 }

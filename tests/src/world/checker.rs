@@ -1,6 +1,28 @@
 //! What must hold: at every message that is read, at every end that is reported, and when everything has arrived.
 //!
 //! The letters are those of the protocol's list of properties: S for what must hold always, L for what must come about.
+//!
+//! | property | where it is checked |
+//! |---|---|
+//! | S1 in order, once; S5 to the right end | `check_message`, at each read: the payload names its stream and its number |
+//! | S2 nothing is lost without failures | `check_settled` |
+//! | S3 a close comes after what was sent before it | `check_ended_read` |
+//! | S4 nobody is closed whose peer was not; S13 a failure ends what used it only | `check_ended`, at each report |
+//! | S6 a port is in one place | `check_message`, `hold`, and the census in `check_census` |
+//! | S7 no Gone and nothing pended without failures | `check_quiet`, `check_census` |
+//! | S8 no panic; honest nodes are not accused | `run`, and `hear` for each `BadPeer` and `BadRoute` |
+//! | S9 bounds, and books that balance | `audit`, now and then and whenever all is quiet |
+//! | S10 each handle is delivered or dropped once | [`Token`] in the core's hands, `check_message`, `finish` |
+//! | S11 credit is conserved | `check_route` |
+//! | S12 the same seed does the same | [`run_many`](super::run::run_many), for some seeds |
+//! | L1 collapse | `check_census`, `check_route` |
+//! | L2 ends and losses are noticed; L5 waiting senders go on | `check_signals`, `check_settled` |
+//! | L3 nothing is left; L6 leaving comes to an end | `finish` |
+//! | L4 it comes to rest | `settle` |
+//! | L7 each search for a node ends | `check_census` |
+//!
+//! Worlds with a dishonest node check what is said of pipes that it never touched; how much is left where it was is the
+//! business of the limits.
 
 use mage_proto::{CloseReason, Loss, Message, Output, PortId, RouteError, SendErrorKind};
 
