@@ -38,6 +38,24 @@
 //!     B'@Z -> A@X: Close
 //!     B@Y -> B'@Z: Handoff{A@X, sure}
 //! ```
+//!
+//! A port in a message that arrives at a closed end is accepted first and closed then, scene `sent_to_a_closed_end`:
+//!
+//! ```text
+//! Z closes S
+//! Y sends "a port" with B from R
+//!     B@Y -> A@X: Handoff{B'@Z, unsure}
+//!     R@Y -> S@Z: Data{"a port", B' (after B, to A@X)}
+//!     B'@Z -> A@X: Hello{B'@Z}
+//!     A@X -> B@Y: End
+//!     B'@Z -> A@X: Close
+//!     X: A ended: closed by the other side
+//!     A@X -> B'@Z: Close
+//!     B@Y -> B'@Z: Handoff{A@X, sure}
+//!     S@Z -> R@Y: Close
+//!     Y: R ended: closed by the other side
+//!     R@Y -> S@Z: Close
+//! ```
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;

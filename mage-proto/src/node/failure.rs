@@ -20,6 +20,45 @@
 //!
 //! A failed proxy stays as a dead one until it knows who would have written next, so that this one is told too.
 //! Events that are pended at it and say how the route runs are kept for the same reason.
+//!
+//! The node of a proxy that both ends still need is gone, scene `middle_crashes`:
+//!
+//! ```text
+//! Y sends B to Z
+//!     YZ@Y -> ZY@Z: Data{"a port", B' (after B, to A@X)}
+//! Z sends "never read" from B
+//! Y crashes
+//!     Z: ZY ended: lost: a process on the route is gone
+//!     Z: B ended: lost: a process on the route is gone
+//!     Z: Y is lost
+//!     B@Y -> A@X: Handoff{B'@Z, unsure}
+//!     B'@Z -> A@X: Hello{B'@Z}
+//!     X: XY ended: lost: a process on the route is gone
+//!     X: Y is lost
+//!     B'@Z -> A@X: Data{"never read"}
+//!     B'@Z -> A@X: Gone
+//!     X: A ended: lost: a process on the route is gone
+//!     A@X -> B'@Z: Gone
+//!     B'@Z -> A@X: Gone{reply}
+//! ```
+//!
+//! … and one that nobody needs any more, scene `middle_crashes_late`:
+//!
+//! ```text
+//! Y sends B to Z
+//!     B@Y -> A@X: Handoff{B'@Z, unsure}
+//!     YZ@Y -> ZY@Z: Data{"a port", B' (after B, to A@X)}
+//!     B'@Z -> A@X: Hello{B'@Z}
+//!     A@X -> B@Y: End
+//!     B@Y -> B'@Z: Handoff{A@X, sure}
+//! Y crashes
+//!     X: XY ended: lost: a process on the route is gone
+//!     X: Y is lost
+//!     Z: ZY ended: lost: a process on the route is gone
+//!     Z: Y is lost
+//! X sends "nobody minds" from A
+//!     A@X -> B'@Z: Data{"nobody minds"}
+//! ```
 
 use alloc::vec::Vec;
 

@@ -50,6 +50,52 @@
 //!     A'@W -> B'@Z: Data{"there"}
 //!     B'@Z -> A'@W: Data{"and back"}
 //! ```
+//!
+//! … when B moves again before anything has settled, scene `adjacent_proxies`:
+//!
+//! ```text
+//! Y sends B to Z
+//!     YZ@Y -> ZY@Z: Data{"a port", B' (after B, to A@X)}
+//! Z sends B to W
+//!     ZW@Z -> WZ@W: Data{"a port", B'' (after B', to A@X)}
+//!     B''@W -> A@X: Hello{B''@W}
+//! X sends "through both proxies" from A
+//!     A@X -> B@Y: Data{"through both proxies"}
+//!     B@Y -> B'@Z: Data{"through both proxies"}
+//!     B'@Z -> B''@W: Data{"through both proxies"}
+//! what X has to know arrives now
+//!     B@Y -> A@X: Handoff{B'@Z, unsure}
+//!     B'@Z -> A@X: Hello{B'@Z}
+//!     A@X -> B@Y: End
+//!     B'@Z -> A@X: Handoff{B''@W, unsure}
+//!     A@X -> B'@Z: End
+//!     B@Y -> B'@Z: Handoff{A@X, sure}
+//!     B'@Z -> B''@W: Handoff{A@X, sure}
+//! X sends "direct" from A
+//!     A@X -> B''@W: Data{"direct"}
+//! ```
+//!
+//! … and with messages in every place that there is, scene `move_under_way`:
+//!
+//! ```text
+//! X sends "1 unread at B" from A
+//!     A@X -> B@Y: Data{"1 unread at B"}
+//! X sends "2 on its way to B" from A
+//! Y sends B to Z
+//!     B@Y -> A@X: Handoff{B'@Z, unsure}
+//!     YZ@Y -> ZY@Z: Data{"a port", B' (after B, to A@X)}
+//!     B@Y -> B'@Z: Data{"1 unread at B"}
+//! X sends "3 still sent to B" from A
+//!     A@X -> B@Y: Data{"2 on its way to B"}
+//!     B'@Z -> A@X: Hello{B'@Z}
+//!     A@X -> B@Y: Data{"3 still sent to B"}
+//!     B@Y -> B'@Z: Data{"2 on its way to B"}
+//!     A@X -> B@Y: End
+//!     B@Y -> B'@Z: Data{"3 still sent to B"}
+//!     B@Y -> B'@Z: Handoff{A@X, sure}
+//! X sends "4 sent to where B went" from A
+//!     A@X -> B'@Z: Data{"4 sent to where B went"}
+//! ```
 
 use alloc::collections::VecDeque;
 

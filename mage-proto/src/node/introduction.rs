@@ -8,6 +8,28 @@
 //!
 //! A refusal is told to both, because both ends of a route must fail; it counts as the loss of the node. The broker
 //! introduces a pair once: two links between the same nodes would not keep the order of events.
+//!
+//! Here K has forbidden X and Z to meet, scene `introduction_refused`:
+//!
+//! ```text
+//! K sends B to Z
+//!     B@K -> A@X: Handoff{B'@Z, unsure}
+//!     KZ@K -> ZK@Z: Data{"a port", B' (after B, to A@X)}
+//!     X -> K: Seek{Z}
+//!     Z -> K: Seek{X}
+//!     K -> X: NoMeet{Z}
+//!     X: A ended: lost: a process on the route is gone
+//!     K -> Z: NoMeet{X}
+//!     K -> X: NoMeet{Z}
+//!     A@X -> B@K: Gone
+//!     K -> Z: NoMeet{X}
+//!     B'@Z -> B@K: Gone
+//!     B@K -> A@X: Gone
+//!     B@K -> B'@Z: Gone
+//!     A@X -> B@K: Gone{reply}
+//!     B@K -> B'@Z: Gone{reply}
+//!     B'@Z -> B@K: Gone{reply}
+//! ```
 
 use alloc::vec::Vec;
 

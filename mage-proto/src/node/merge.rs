@@ -30,6 +30,38 @@
 //! Both are ordinary moves whose target exists already, so a merge works with any traffic and during any collapse.
 //! Credit under way belongs to a direction and stays with it; what the two ends in the middle could still have sent
 //! goes with them. O2 may therefore get up to a window that it never granted: that is why a reader checks a hard cap.
+//!
+//! Far ends that are merged too leave a ring of proxies without ends. Each merge's Hello goes round in it until it is back
+//! where it came from, and that port takes the ring apart, scene `ring`:
+//!
+//! ```text
+//! X merges B and C
+//! Y merges A and D
+//!     B@X -> A@Y: Handoff{C@X, sure}
+//!     A@Y -> B@X: Handoff{D@Y, sure}
+//!     C@X -> D@Y: Handoff{B@X, sure}
+//!     D@Y -> C@X: Handoff{A@Y, sure}
+//!     C@X -> A@Y: Hello{D@Y, origin C@X}
+//!     D@Y -> B@X: Hello{C@X, origin D@Y}
+//!     B@X -> D@Y: Hello{A@Y, origin B@X}
+//!     A@Y -> C@X: Hello{B@X, origin A@Y}
+//!     B@X -> D@Y: Hello{C@X, origin D@Y, 1 hop}
+//!     A@Y -> C@X: Hello{D@Y, origin C@X, 1 hop}
+//!     C@X -> A@Y: Hello{B@X, origin A@Y, 1 hop}
+//!     D@Y -> B@X: Hello{A@Y, origin B@X, 1 hop}
+//!     C@X -> A@Y: Gone
+//!     D@Y -> B@X: Gone
+//!     C@X -> D@Y: Gone
+//!     D@Y -> C@X: Gone
+//!     B@X -> A@Y: Gone
+//!     A@Y -> B@X: Gone
+//!     B@X -> D@Y: Gone
+//!     A@Y -> C@X: Gone
+//!     B@X -> A@Y: Gone{reply}
+//!     A@Y -> B@X: Gone{reply}
+//!     C@X -> D@Y: Gone{reply}
+//!     D@Y -> C@X: Gone{reply}
+//! ```
 
 use alloc::collections::VecDeque;
 

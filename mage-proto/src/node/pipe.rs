@@ -1,4 +1,11 @@
 //! Pipes as the application uses them: create, send, receive.
+//!
+//! An end cannot be sent over its own pipe, where that can be seen, scene `over_its_own_pipe`:
+//!
+//! ```text
+//! X sends "your peer" with B from A
+//! X sends "both are as they were" from A
+//! ```
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;

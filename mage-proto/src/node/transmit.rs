@@ -8,6 +8,53 @@
 //!
 //! Conversion happens when the worklist reaches the message, whether or not the link exists yet. Nothing may come
 //! between a carrier and its followers, so a queue inside a queue is walked with a stack of our own.
+//!
+//! When the peer stays behind on the same node, the same is said inside it, scene `move_from_local_peer`:
+//!
+//! ```text
+//! X sends B to Y
+//!     XY@X -> YX@Y: Data{"a port", B' (after B, to A@X)}
+//!     B'@Y -> A@X: Hello{B'@Y}
+//!     B@X -> B'@Y: Handoff{A@X, sure}
+//! X sends "after" from A
+//!     A@X -> B'@Y: Data{"after"}
+//! ```
+//!
+//! … a port that comes back meets its own proxy, and does not mind, scene `there_and_back`:
+//!
+//! ```text
+//! X sends B to Y
+//!     XY@X -> YX@Y: Data{"a port", B' (after B, to A@X)}
+//! Y sends B to X
+//! X sends "which way?" from A
+//!     B@X -> B'@Y: Data{"which way?"}
+//!     B'@Y -> A@X: Hello{B'@Y}
+//!     B@X -> B'@Y: Handoff{A@X, sure}
+//!     YX@Y -> XY@X: Data{"a port", B'' (after B', to A@X)}
+//!     B'@Y -> A@X: Handoff{B''@X, unsure}
+//!     A@X -> B'@Y: End
+//!     B'@Y -> B''@X: Data{"which way?"}
+//!     B'@Y -> B''@X: Handoff{A@X, sure}
+//! ```
+//!
+//! A port in a message to a node that is lost is not converted but closed; if the sender knows of the loss the message
+//! comes back with the port, scene `sent_to_a_lost_node`:
+//!
+//! ```text
+//! Y sends S to Z
+//!     YZ@Y -> ZY@Z: Data{"a port", S' (after S, to R@Y)}
+//!     S'@Z -> R@Y: Hello{S'@Z}
+//!     S@Y -> S'@Z: Handoff{R@Y, sure}
+//! Z crashes
+//!     X: XZ ended: lost: a process on the route is gone
+//!     X: Z is lost
+//!     Y: YZ ended: lost: a process on the route is gone
+//!     Y: R ended: lost: a process on the route is gone
+//!     Y: Z is lost
+//! Y sends "a port" with B from R
+//! X sends "still here" from A
+//!     A@X -> B@Y: Data{"still here"}
+//! ```
 
 use alloc::vec::Vec;
 

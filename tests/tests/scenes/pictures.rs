@@ -57,5 +57,18 @@ fn the_flows_in_the_docs_are_the_transcripts() {
         }
         all += shown;
     }
-    assert!(all >= 19, "only {all} transcripts were found");
+    assert!(all >= 29, "only {all} transcripts were found");
+}
+
+#[test]
+fn every_transcript_is_drawn_where_its_conversation_lives() {
+    let rooms: Vec<PathBuf> =
+        texts().into_iter().filter(|path| path.extension().is_some_and(|of| of == "rs")).collect();
+    let drawn: String = rooms.iter().map(|path| std::fs::read_to_string(path).expect("a text")).collect();
+    for scene in std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenes")).expect("scenes") {
+        let path = scene.expect("a scene").path();
+        let name = path.file_stem().and_then(|name| name.to_str()).expect("a name");
+        let is_transcript = path.extension().is_some_and(|of| of == "txt");
+        assert!(!is_transcript || drawn.contains(&format!("cene `{name}`")), "nobody draws the scene {name}");
+    }
 }
