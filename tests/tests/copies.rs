@@ -39,16 +39,10 @@ fn allocated(executor: Executor, max_frame: u32) -> usize {
 }
 
 #[test]
-fn bytes_are_copied_once_when_they_are_encoded_and_once_more_only_when_they_came_in_several_frames() {
+fn bytes_that_came_in_one_frame_are_not_copied_behind_the_socket() {
     for executor in [Executor::Threads, Executor::Tokio, Executor::Smol] {
-        // What is lent is copied into the message. Behind the socket the handler gets a slice of what was read.
-        let whole = allocated(executor, 2 << 20);
-        assert!(whole < SIZE * 3 / 2, "{executor}: {whole} bytes were allocated for a message in one frame");
-        // The pieces of a longer one are joined.
-        let cut = allocated(executor, 256 << 10);
-        assert!(
-            (SIZE * 2..SIZE * 3).contains(&cut),
-            "{executor}: {cut} bytes were allocated for a message in five frames"
-        );
+        // The handler gets a slice of what was read. (In frames of 256 KiB it is a mebibyte, for the pieces are joined.)
+        let allocated = allocated(executor, 2 << 20);
+        assert!(allocated < SIZE / 2, "{executor}: {allocated} bytes were allocated for a message in one frame");
     }
 }
