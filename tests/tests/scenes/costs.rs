@@ -29,7 +29,8 @@ fn a_small_message_costs_48_bytes_besides_its_payload() {
 fn the_move_of_an_idle_port_costs_two_control_frames_between_two_nodes() {
     play(&["X", "Y"], |scene| {
         scene.pipe("X", ["A", "B"]);
-        (scene.frames(), scene.bytes());
+        scene.frames();
+        scene.bytes();
         scene.moves("B", "Y");
         let (controls, bytes) = besides_the_carrier(scene, 1, NOTE);
         assert_eq!(controls, 2, "Hello, Handoff");
@@ -43,7 +44,8 @@ fn the_move_of_an_idle_port_costs_four_control_frames_among_three_nodes() {
     play(&["X", "Y", "Z"], |scene| {
         scene.pipe("X", ["A", "B"]);
         scene.moves("B", "Y");
-        (scene.frames(), scene.bytes());
+        scene.frames();
+        scene.bytes();
         scene.moves("B", "Z");
         let (controls, bytes) = besides_the_carrier(scene, 1, NOTE);
         assert_eq!(controls, 4, "Handoff, Hello, End, Handoff");
@@ -57,7 +59,8 @@ fn moves_of_both_ends_at_once_cost_five_control_frames_each() {
     play(&["X", "Y", "W", "Z"], |scene| {
         scene.pipe("X", ["A", "B"]);
         scene.moves("B", "Y");
-        (scene.frames(), scene.bytes());
+        scene.frames();
+        scene.bytes();
         // Neither knows of the other's move: the dearest case.
         scene.hold("X", "Y");
         scene.hold("Y", "X");
@@ -79,7 +82,8 @@ fn moves_of_both_ends_at_once_cost_five_control_frames_each() {
 fn a_hundred_moves_round_four_nodes_cost_no_more_when_they_come_in_quick_succession() {
     play(&["W", "X", "Y", "Z"], |scene| {
         scene.pipe("W", ["A", "B"]);
-        (scene.frames(), scene.bytes());
+        scene.frames();
+        scene.bytes();
         for n in 0..100 {
             scene.carry("B", ["X", "Y", "Z", "W"][n % 4]);
             // Only the carrier arrives before the next move.

@@ -730,6 +730,38 @@ fn stubs_of_a_poisoned_sender_are_evicted_when_there_are_too_many() {
 }
 
 #[test]
+fn dead_proxies_of_a_poisoned_sender_are_evicted_when_there_are_too_many() {
+    let limits = Limits { ports_per_link: 16, pended_controls: 2, ..Limits::default() };
+    play_with(&limits, &["X", "Y", "H", "Z"], |scene| {
+        stage(scene);
+        let mut proxies = Vec::new();
+        for n in 0..12 {
+            let (one, other) = (format!("P{n}"), format!("Q{n}"));
+            scene.pipe("X", [&one, &other]);
+            scene.moves(&other, "H");
+            proxies.push(scene.port_bits(&one));
+            scene.carry(&one, "Z");
+            scene.settle_without_answer("X", "H");
+            scene.fetch("Z");
+        }
+        scene.crash("Z");
+        scene.settle_without_answer("X", "H");
+        assert_eq!(scene.census("X").dead_proxies, 12, "an honest node that is slow looks the same");
+        for proxy in proxies {
+            for _ in 0..3 {
+                scene.forge("H", "X", Forged::event(kind::CLOSE, proxy, 5000).u32(0).u16(0).frame());
+            }
+        }
+        scene.settle();
+        // It is looked at again when still more lingers on account of H.
+        closes_that_nobody_answers(scene, 8, 0);
+        assert_eq!(scene.census("X").dead_proxies, 0);
+        honest_nodes_go_on(scene);
+        scene.leaves_residue();
+    });
+}
+
+#[test]
 fn stubs_that_may_be_an_honest_nodes_stay_and_count_against_it() {
     let limits = Limits { ports_per_link: 16, ..Limits::default() };
     play_with(&limits, &STAGE, |scene| {

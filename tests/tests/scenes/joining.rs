@@ -209,6 +209,23 @@ fn a_newcomer_that_is_referred_dies_before_it_is_welcomed() {
 }
 
 #[test]
+fn a_newcomer_that_is_referred_says_something_else() {
+    play(&["K"], |scene| {
+        members(scene, &["M"]);
+        scene.stranger("C");
+        scene.invites("M", "C", &[("A", "B")]);
+        scene.lose("C", "M");
+        scene.forge("C", "M", Forged::control(kind::SEEK).u128(5).frame());
+        scene.settle();
+        assert!(scene.faults()[0].contains("a Seek frame is out of place"));
+        scene.sees_loss("A");
+        scene.has_said("M", "its invitation failed");
+        assert_eq!((scene.census("K").links, scene.census("K").nodes), (1, 1));
+        scene.leaves_residue();
+    });
+}
+
+#[test]
 fn a_member_dies_before_it_welcomes_whom_it_referred() {
     play(&["K"], |scene| {
         members(scene, &["M"]);

@@ -371,3 +371,22 @@ fn credit_lives_through_a_merge() {
         }
     });
 }
+
+#[test]
+fn the_end_of_an_invitation_is_merged() {
+    play(&["X", "Y"], |scene| {
+        scene.stranger("Z");
+        scene.invites("X", "Z", &[("P", "Q")]);
+        scene.pipe("X", ["A", "B"]);
+        scene.send("A", "before it was even welcomed");
+        scene.merge("P", "B");
+        scene.settle();
+        scene.moves("A", "Y");
+        scene.send("A", "there");
+        scene.send("Q", "and back");
+        scene.settle();
+        scene.reads("Q", &["before it was even welcomed", "there"]);
+        scene.reads("A", &["and back"]);
+        scene.is_collapsed();
+    });
+}
