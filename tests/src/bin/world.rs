@@ -19,6 +19,7 @@ fn main() {
     };
     let (count, first) = (number(1, 2000), number(2, 0));
     let actions = usize::try_from(number(3, 1000)).expect("a number of actions");
+    let (mut worlds, mut moves) = (0, 0);
     for kind in kinds {
         if count == 1 {
             tell(kind, first, actions);
@@ -27,7 +28,10 @@ fn main() {
         let start = Instant::now();
         let stats = run_many(kind, first, count, actions);
         println!("{kind:?}: {count} worlds of {actions} actions in {:?}: {stats:?}", start.elapsed());
+        worlds += count;
+        moves += stats.moves;
     }
+    println!("{worlds} worlds, {moves} moves");
 }
 
 /// Runs one world and prints what happens in it, or in the smallest part of it that fails.
