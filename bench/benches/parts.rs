@@ -117,6 +117,26 @@ fn core(bencher: Bencher<'_, '_>, piece: usize) {
     });
 }
 
+/// One node by hand: a batch sent over a pipe inside it, and taken at once or one by one.
+#[divan::bench(args = [true, false])]
+fn core_inside(bencher: Bencher<'_, '_>, at_once: bool) {
+    let mut node = Core::new(Spread(1), Limits::default());
+    let (near, far) = node.create_pipe();
+    bencher.counter(ItemsCount::new(BATCH)).bench_local(|| {
+        for _ in 0..BATCH {
+            node.send(&near, Message::new(black_box(&[7; 64][..]))).expect("there is room");
+        }
+        if at_once {
+            assert_eq!(node.receive_batch(&far, usize::MAX, |message| drop(black_box(message))), Ok(BATCH));
+        } else {
+            while let Some(message) = node.receive(&far).expect("it is open") {
+                drop(black_box(message));
+            }
+        }
+        while node.poll_output().is_some() {}
+    });
+}
+
 /// The codec and the call layer over the in-memory backend: a one-way call of 64 bytes, sent and decoded.
 #[divan::bench]
 fn codec_one_way(bencher: Bencher<'_, '_>) {
