@@ -109,8 +109,8 @@ fn bench(options: &Options) -> Result<()> {
         workloads,
         with: options.with.clone(),
         placement: options.placement,
-        repetitions: options.repetitions.unwrap_or(if options.quick { 2 } else { 10 }),
-        milliseconds: if options.quick { 20 } else { 100 },
+        repetitions: options.repetitions.unwrap_or(if options.quick { 2 } else { 4 }),
+        milliseconds: if options.quick { 20 } else { 60 },
         instructions: options.instructions,
         counts: !options.no_counts && !options.quick,
     };

@@ -6,13 +6,14 @@
 
 use std::io::Read;
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, kill_process_group};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
@@ -20,9 +21,9 @@ use crate::measure::{Effort, Gauge, Sample, allocations};
 use crate::workload::{Placement, Workload};
 
 /// How long a run may take before it counts as hanging.
-const LONGEST: Duration = Duration::from_secs(20);
+const LONGEST: Duration = Duration::from_secs(8);
 /// The same for one that is watched by another program, which is a hundred times slower.
-const LONGEST_WATCHED: Duration = Duration::from_secs(180);
+const LONGEST_WATCHED: Duration = Duration::from_secs(15);
 
 /// The hidden command that runs a [`Job`].
 pub(crate) const COMMAND: &str = "run-job";
@@ -107,11 +108,11 @@ pub(crate) fn command(job: &Job) -> Result<Command> {
 pub(crate) fn run(job: &Job, through: &[&str]) -> Result<Sample> {
     let mut direct = command(job)?;
     let mut child = match through.split_first() {
-        None => direct.stdin(Stdio::null()).spawn()?,
+        None => direct.stdin(Stdio::null()).process_group(0).spawn()?,
         Some((program, arguments)) => {
             let mut command = Command::new(program);
             command.args(arguments).arg(direct.get_program()).args(direct.get_args());
-            command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?
+            command.stdin(Stdio::null()).stdout(Stdio::piped()).process_group(0).spawn()?
         }
     };
     let longest = if through.is_empty() { LONGEST } else { LONGEST_WATCHED };
@@ -126,8 +127,8 @@ fn limited<T>(child: &mut Child, longest: Duration, work: impl FnOnce(&mut Child
         let watchdog = scope.spawn(move || {
             let late = ended.recv_timeout(longest) == Err(RecvTimeoutError::Timeout);
             if late {
-                // It fails only when the process has ended meanwhile.
-                let _ = kill_process(process, Signal::KILL);
+                // With its servers, which would keep its output open. It fails only when all have ended meanwhile.
+                let _ = kill_process_group(process, Signal::KILL);
             }
             late
         });

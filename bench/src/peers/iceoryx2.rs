@@ -28,7 +28,7 @@ pub(super) const ALL: &[Implementation] = &[Implementation {
     server,
 }];
 
-/// How many one-way messages are sent before the far side is told.
+/// How many one-way messages are sent at most before the far side is told.
 const STEP: u32 = 64;
 /// The number of the message that ends the server.
 const QUIT: u64 = message::ASK - 1;
@@ -40,6 +40,8 @@ struct Side {
     subscriber: Subscriber<ipc::Service, [u8], ()>,
     listener: Listener<ipc::Service>,
     untold: u32,
+    /// How many one-way messages are sent before the far side is told: fewer than may wait, or nobody would ever go on.
+    step: u32,
 }
 
 /// What an error of iceoryx2 says; not all of them are errors of the standard library.
@@ -73,6 +75,7 @@ impl Side {
             subscriber: samples(back)?.subscriber_builder().create().map_err(said)?,
             listener: events(back)?.listener_builder().create().map_err(said)?,
             untold: 0,
+            step: STEP.min(u32::try_from(waiting / 2)?.max(1)),
         })
     }
 
@@ -118,7 +121,7 @@ impl Exchange for Side {
     async fn push(&mut self, data: &[u8]) -> Result<()> {
         self.publish(data)?;
         self.untold += 1;
-        if self.untold == STEP { self.tell() } else { Ok(()) }
+        if self.untold >= self.step { self.tell() } else { Ok(()) }
     }
 
     async fn tally(&mut self) -> Result<(u64, u64)> {

@@ -6,10 +6,10 @@ use std::thread;
 
 use anyhow::{Context, Result, anyhow, ensure};
 use mage::{Node, Receiver, Remote, SendError};
-use mage_adapter_threads::Adapter;
+use mage_adapter_threads::{Adapter, TaskLoop};
 
 use super::service::Service;
-use super::{Meter, Spot, SpotRequest, couriers};
+use super::{Meter, Spot, SpotRequest, couriers, executor};
 use super::{PIECE, check_tally, start};
 use crate::measure::{Gauge, Held, Sample};
 use crate::message;
@@ -26,29 +26,19 @@ pub(super) fn client(job: &Job) -> Result<Sample> {
     }
 }
 
-pub(super) fn server(job: &Job, socket: OwnedFd) -> Result<()> {
+pub(super) fn server(job: &'static Job, socket: OwnedFd) -> Result<()> {
     if job.workload == Workload::Moved {
         return couriers::server(job, socket);
     }
     let adapter = Adapter::new()?;
-    let others = super::other_links(job, &socket)?;
-    let serve = |socket: OwnedFd, node: &Node| -> Result<()> {
-        let pipe = node.accept(socket).wait()?;
-        Receiver::<Meter>::bind(pipe).serve_sync(&mut Service::new(job.workload.size()))?;
-        Ok(())
-    };
-    if others.is_empty() {
-        return serve(socket, &Node::new(adapter)?);
+    if job.workload.links() > 1 {
+        // One thread for all of them: with a thread for each, every message would wake another one.
+        return TaskLoop::new(&adapter, "").run_until(executor::server(job, socket, adapter.clone()))?;
     }
-    thread::scope(|scope| {
-        let nodes = others.into_iter().map(|socket| Ok((socket, Node::new(adapter.clone())?)));
-        let nodes: Vec<_> = nodes.collect::<Result<_>>()?;
-        let threads: Vec<_> =
-            nodes.into_iter().map(|(socket, node)| scope.spawn(move || serve(socket, &node))).collect();
-        threads
-            .into_iter()
-            .try_for_each(|thread| thread.join().map_err(|_panic| anyhow::anyhow!("a server panicked"))?)
-    })
+    let node = Node::new(adapter)?;
+    let pipe = node.accept(socket).wait()?;
+    Receiver::<Meter>::bind(pipe).serve_sync(&mut Service::new(job.workload.size()))?;
+    Ok(())
 }
 
 fn between_processes(job: &Job, node: &Node) -> Result<Sample> {

@@ -64,7 +64,7 @@ fn finish((sample, server): Measured) -> Result<Sample> {
     }
 }
 
-async fn server(job: &'static Job, socket: OwnedFd, adapter: impl Adapter + Clone) -> Result<()> {
+pub(super) async fn server(job: &'static Job, socket: OwnedFd, adapter: impl Adapter + Clone) -> Result<()> {
     let mut sockets = super::other_links(job, &socket)?;
     if sockets.is_empty() {
         sockets.push(socket);
