@@ -17,8 +17,8 @@ pub struct Window {
 /// machine.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Limits {
-    /// The longest frame in bytes, head included (256 KiB); announced to the other side. Longer messages travel as
-    /// several frames. At least 32 KiB.
+    /// The longest frame in bytes, head included (1 MiB and 64 KiB, so that a mebibyte of payload arrives in one piece);
+    /// announced to the other side. Longer messages travel as several frames. At least 32 KiB.
     pub max_frame: u32,
     /// The longest payload of a message in bytes (64 MiB), at most 4 GiB less 64 KiB.
     pub max_message: u32,
@@ -62,7 +62,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            max_frame: 256 << 10,
+            max_frame: (1 << 20) + (64 << 10),
             max_message: 64 << 20,
             window: Window { bytes: 1 << 20, messages: 1024 },
             max_window: Window { bytes: 64 << 20, messages: 1 << 20 },

@@ -58,7 +58,8 @@ pub(crate) struct ReadBuffer {
 pub(crate) struct Pool(Lock<Vec<BytesMut>>);
 
 impl Pool {
-    /// The most buffers that are kept, [`MAX_CHUNK`] bytes each at most, for all links of a node together.
+    /// The most buffers that are kept, for all links of a node together; each has room for what is read at once and
+    /// the rest of one frame.
     const KEPT: usize = 16;
 
     /// Takes a buffer of at least `size` bytes that nothing points into any more, empty.

@@ -93,7 +93,7 @@ fn a_frame_is_shorter_than_its_head() {
 #[test]
 fn a_frame_is_longer_than_was_announced() {
     let length = Limits::default().max_frame + 1;
-    the_link_ends("262145 bytes long", |_| Forged::control(kind::BYE).frame_of_length(length));
+    the_link_ends(&format!("{length} bytes long"), |_| Forged::control(kind::BYE).frame_of_length(length));
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Ports move: messages arrive once and in order, proxies go, nothing stays behind.
 
+use mage_proto::Limits;
 use mage_tests::scene::{Scene, play};
 
 /// A pipe between A at X and B at Y.
@@ -454,13 +455,14 @@ fn an_endpoint_travels_inside_an_endpoint_ten_times_to_and_fro() {
 fn messages_of_every_size_around_the_frame_limit_arrive_whole() {
     play(&["X", "Y"], |scene| {
         apart(scene);
-        let around = 256 << 10;
+        let around = Limits::default().max_frame as usize;
         for size in [0, 1, 110, 111, 8 << 10, (8 << 10) + 1, around - 49, around - 48, around - 47, around, 2 * around]
         {
             let text = "x".repeat(size);
             scene.send("A", &text);
             scene.settle();
             scene.reads("B", &[&text]);
+            scene.settle();
         }
     });
 }
@@ -469,7 +471,7 @@ fn messages_of_every_size_around_the_frame_limit_arrive_whole() {
 fn a_large_message_follows_a_port_that_moves_while_it_is_half_there() {
     play(&["X", "Y", "Z"], |scene| {
         apart(scene);
-        let text = "large ".repeat(150_000);
+        let text = "large ".repeat(500_000);
         scene.send("A", &text);
         scene.hold("X", "Y");
         scene.pass("X", "Y", 2);
