@@ -4,17 +4,17 @@ use proc_macro2::TokenStream;
 use quote::quote;
 
 use super::interface::{companion, method_constant};
-use super::scope::{Scope, docs, hex, ident};
+use super::scope::{Once, Scope, docs, hex, ident};
 use crate::model::{Companion, Interface, Method, Reply};
 use crate::name;
 
 pub(super) fn generate(scope: &Scope<'_>, item: &Interface) -> TokenStream {
     let name = companion(item, Companion::Calls);
     let docs = format!(" The methods of a remote `{}`.", item.full_name);
-    let methods = item.methods.iter().map(|method| call(scope, method));
+    let methods = item.methods.iter().map(|method| Once::from(call(scope, method)));
     let constants = item.methods.iter().filter(|method| !is_one_way(method)).map(|method| {
         let (name, made) = (method_constant(method), scope.method(method));
-        quote!(const #name: #made;)
+        Once::from(quote!(const #name: #made;))
     });
     quote! {
         #[doc = #docs]
@@ -42,7 +42,7 @@ fn call(scope: &Scope<'_>, method: &Method) -> TokenStream {
     let name = ident(&method.name.rust);
     let params = method.params.iter().map(|param| {
         let (name, ty) = (ident(&param.name.rust), scope.passed(&param.ty));
-        quote!(#name: #ty)
+        Once::from(quote!(#name: #ty))
     });
     let to = ident(&name::fresh("to", method.params.iter().map(|param| param.name.rust.as_str())));
     let writes = method.params.iter().map(|param| scope.encode_passed(&param.ty, &ident(&param.name.rust), &to));
@@ -62,6 +62,7 @@ fn call(scope: &Scope<'_>, method: &Method) -> TokenStream {
             (quote!(::mage::Streaming<#arguments>), quote!(stream(&Self::#constant, #write)))
         }
     };
+    let (answer, send) = (Once::from(answer), Once::from(send));
     let errors = match &method.reply {
         Reply::OneWay => quote! {
             #[doc = ""]

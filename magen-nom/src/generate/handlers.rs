@@ -4,7 +4,7 @@ use proc_macro2::{Ident, TokenStream};
 use quote::quote;
 
 use super::interface::{answer_field, companion};
-use super::scope::{Scope, docs, ident};
+use super::scope::{Once, Scope, docs, ident};
 use crate::model::{Companion, Interface, Method, Reply};
 use crate::name;
 
@@ -26,7 +26,7 @@ impl Way {
     }
 }
 
-/// One item after the other: what is interpolated is copied, token by token.
+/// One item after the other.
 pub(super) fn generate(scope: &Scope<'_>, item: &Interface) -> impl Iterator<Item = TokenStream> {
     let ways = [Way::Shared, Way::Local, Way::Sync].into_iter();
     ways.flat_map(move |way| [declare(scope, item, way), serve(scope, item, way)])
@@ -46,7 +46,7 @@ fn declare(scope: &Scope<'_>, item: &Interface, way: Way) -> TokenStream {
         }
         Way::Sync => (format!(" Serves `{full_name}` synchronously, one call after the other."), quote!('static)),
     };
-    let methods = item.methods.iter().map(|method| declare_method(scope, method, way));
+    let methods = item.methods.iter().map(|method| Once::from(declare_method(scope, method, way)));
     quote! {
         #[doc = #docs]
         pub trait #name: #bounds { #(#methods)* }
@@ -58,7 +58,7 @@ fn declare_method(scope: &Scope<'_>, method: &Method, way: Way) -> TokenStream {
     let name = ident(&method.name.rust);
     let params = method.params.iter().map(|param| {
         let (name, ty) = (ident(&param.name.rust), scope.owned(&param.ty));
-        quote!(#name: #ty,)
+        Once::from(quote!(#name: #ty,))
     });
     let answer = match &method.reply {
         Reply::OneWay | Reply::Stream(_) => quote!(()),
@@ -75,6 +75,8 @@ fn declare_method(scope: &Scope<'_>, method: &Method, way: Way) -> TokenStream {
         }
         (Reply::OneWay | Reply::Values(_) | Reply::Result { .. }, _) | (_, None) => quote!(),
     };
+    let is_unit = answer.to_string() == "()";
+    let (answer, sink) = (Once::from(answer), Once::from(sink));
     match way {
         Way::Shared => quote! {
             #docs
@@ -86,7 +88,7 @@ fn declare_method(scope: &Scope<'_>, method: &Method, way: Way) -> TokenStream {
             fn #name(&self, #(#params)* #sink) -> impl ::core::future::Future<Output = #answer>;
         },
         Way::Sync => {
-            let arrow = if answer.to_string() == "()" { quote!() } else { quote!(-> #answer) };
+            let arrow = if is_unit { quote!() } else { quote!(-> #answer) };
             quote! {
                 #docs
                 fn #name(&mut self, #(#params)* #sink) #arrow;
@@ -102,7 +104,7 @@ fn serve(scope: &Scope<'_>, item: &Interface, way: Way) -> TokenStream {
     let handler = &scope.parameter;
     let marker = ident(&item.name.rust);
     let (request, name) = (companion(item, Companion::Request), companion(item, way.companion()));
-    let arms = item.methods.iter().map(|method| arm(method, &request, handler, &served, way));
+    let arms = item.methods.iter().map(|method| Once::from(arm(method, &request, handler, &served, way)));
     let (lib, function) = match way {
         Way::Shared => (quote!(Serve), quote!(async fn serve(#served: &#handler, request: #request))),
         Way::Local => (quote!(ServeLocal), quote!(async fn serve_local(#served: &#handler, request: #request))),
@@ -125,11 +127,11 @@ fn arm(method: &Method, request: &Ident, handler: &Ident, served: &Ident, way: W
     let (variant, name) = (ident(&method.variant), ident(&method.name.rust));
     let params: Vec<_> = method.params.iter().map(|param| ident(&param.name.rust)).collect();
     let answer = answer_field(method);
-    let pattern = quote!(#request::#variant { #(#params,)* #answer });
-    let call = quote!(<#handler>::#name(#served, #(#params),*));
+    let pattern = Once::from(quote!(#request::#variant { #(#params,)* #answer }));
+    let call = Once::from(quote!(<#handler>::#name(#served, #(#params),*)));
     let is_sync = way == Way::Sync;
     let body = match (&method.reply, &answer) {
-        (Reply::OneWay, _) | (_, None) if is_sync => call,
+        (Reply::OneWay, _) | (_, None) if is_sync => quote!(#call),
         (Reply::OneWay, _) | (_, None) => quote!(#call.await),
         (Reply::Stream(_), Some(items)) => {
             let call = quote!(<#handler>::#name(#served, #(#params,)* #items));
@@ -140,5 +142,6 @@ fn arm(method: &Method, request: &Ident, handler: &Ident, served: &Ident, way: W
         (Reply::Result { .. }, Some(reply)) if is_sync => quote!(#reply.answer(#call)),
         (Reply::Result { .. }, Some(reply)) => quote!(#reply.run_fallible(#call).await),
     };
+    let body = Once::from(body);
     quote!(#pattern => #body,)
 }

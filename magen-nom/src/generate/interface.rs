@@ -5,7 +5,7 @@ use quote::quote;
 
 use super::codec::{Operand, is_plain};
 use super::data::{constant, may_be_absent};
-use super::scope::{Scope, docs, hex, ident};
+use super::scope::{Once, Scope, docs, hex, ident};
 use crate::model::{Companion, Field, Interface, Item, Method, Reply};
 use crate::name;
 
@@ -128,7 +128,7 @@ fn request(scope: &Scope<'_>, item: &Interface) -> TokenStream {
         let fields = method.params.iter().map(|param| {
             let docs = super::scope::docs(&param.docs, &format!("The parameter `{}`.", param.name.idl));
             let (name, ty) = (ident(&param.name.rust), scope.owned(&param.ty));
-            quote!(#docs #name: #ty,)
+            Once::from(quote!(#docs #name: #ty,))
         });
         let answer = answer_field(method).map(|name| {
             let arguments = scope.answer_arguments(method);
@@ -143,7 +143,7 @@ fn request(scope: &Scope<'_>, item: &Interface) -> TokenStream {
                 },
             }
         });
-        quote!(#docs #variant { #(#fields)* #answer },)
+        Once::from(quote!(#docs #variant { #(#fields)* #answer },))
     });
     quote! {
         #[doc = #docs]
@@ -158,7 +158,7 @@ fn implementation(scope: &Scope<'_>, item: &Interface) -> TokenStream {
     let id: proc_macro2::Literal = format!("{:#018x}", item.id).parse().expect("a number");
     let ids: Vec<_> = item.methods.iter().map(|method| hex(method.id)).collect();
     let names = item.methods.iter().map(|method| &method.full_name);
-    let reads = item.methods.iter().map(|method| read(scope, method, &request, &calls));
+    let reads = item.methods.iter().map(|method| Once::from(read(scope, method, &request, &calls)));
     // One without methods never touches it.
     let incoming = if item.methods.is_empty() { quote!(incoming) } else { quote!(mut incoming) };
     quote! {
@@ -201,7 +201,7 @@ fn read(scope: &Scope<'_>, method: &Method, request: &Ident, calls: &Ident) -> T
     let variant = ident(&method.variant);
     let fields = method.params.iter().map(|param| {
         let (name, read) = (ident(&param.name.rust), scope.decode_field(param));
-        quote!(#name: #read,)
+        Once::from(quote!(#name: #read,))
     });
     let constant = method_constant(method);
     let (take, answer) = match (&method.reply, answer_field(method)) {
@@ -211,6 +211,7 @@ fn read(scope: &Scope<'_>, method: &Method, request: &Ident, calls: &Ident) -> T
     };
     let from =
         if method.params.is_empty() { quote!(incoming.#take()?;) } else { quote!(let from = incoming.#take()?;) };
+    let (from, answer) = (Once::from(from), Once::from(answer));
     quote! {
         #from
         Ok(#request::#variant { #(#fields)* #answer })

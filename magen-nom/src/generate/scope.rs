@@ -1,9 +1,10 @@
 //! Where things are: modules, paths, identifiers, documentation.
 
+use std::cell::Cell;
 use std::collections::{BTreeSet, HashMap};
 
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::quote;
+use quote::{ToTokens, quote};
 
 use crate::model::{Import, ItemRef, Model, Type};
 use crate::name;
@@ -241,6 +242,22 @@ pub(super) fn length_of(length: u32) -> proc_macro2::Literal {
     proc_macro2::Literal::u32_unsuffixed(length)
 }
 
+/// Tokens that are interpolated once. They move to their place; a `TokenStream` would be copied there, token by token, at
+/// each level of nesting, which is half of what making tokens costs.
+pub(super) struct Once(Cell<TokenStream>);
+
+impl From<TokenStream> for Once {
+    fn from(tokens: TokenStream) -> Self {
+        Self(Cell::new(tokens))
+    }
+}
+
+impl ToTokens for Once {
+    fn to_tokens(&self, tokens: &mut TokenStream) {
+        tokens.extend([self.0.take()]);
+    }
+}
+
 /// An identifier, raw when it is spelt so.
 pub(super) fn ident(name: &str) -> Ident {
     match name.strip_prefix("r#") {
@@ -250,13 +267,13 @@ pub(super) fn ident(name: &str) -> Ident {
 }
 
 /// Documentation: the lines of the file, or what stands in for them.
-pub(super) fn docs(lines: &[String], fallback: &str) -> TokenStream {
+pub(super) fn docs(lines: &[String], fallback: &str) -> Once {
     if lines.is_empty() {
         let fallback = format!(" {fallback}");
-        return quote!(#[doc = #fallback]);
+        return quote!(#[doc = #fallback]).into();
     }
     let lines = lines.iter().map(|line| if line.is_empty() { String::new() } else { format!(" {line}") });
-    quote!(#(#[doc = #lines])*)
+    quote!(#(#[doc = #lines])*).into()
 }
 
 /// A number in hexadecimal, as ids are written.
