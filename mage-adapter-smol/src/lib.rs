@@ -106,6 +106,15 @@ impl adapter::Adapter for Adapter {
         watcher::watch(&self.0.executor, socket, on_ready)
     }
 
+    /// False: smol asks anew after each event, and is told again of what has not been read.
+    fn tells_arrivals(&self) -> bool {
+        false
+    }
+
+    fn watch_arrivals(&self, end: Arc<OwnedFd>, on_ready: OnReady) -> io::Result<Watch> {
+        self.watch(end, on_ready)
+    }
+
     fn spawn(&self, future: BoxFuture<()>) {
         self.0.executor.spawn(future);
     }

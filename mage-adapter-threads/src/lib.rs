@@ -36,7 +36,7 @@ use mage::adapter::{self, BoxFuture, LocalTaskRunner, Occupied, OnReady, Sequenc
 use leader::Reactor;
 use runner::{JoinOnDrop, LoopThread};
 use task_loop::LoopParts;
-use watcher::Sockets;
+use watcher::{Sockets, Trigger};
 
 pub use task_loop::{QuitHandle, TaskLoop};
 
@@ -103,7 +103,16 @@ impl adapter::Adapter for Adapter {
 
     fn watch(&self, socket: Arc<OwnedFd>, on_ready: OnReady) -> io::Result<Watch> {
         let reactor = &self.0.reactor;
-        reactor.sockets.add(reactor, socket, on_ready).map(Watch::new)
+        reactor.sockets.add(reactor, socket, Trigger::Level, on_ready).map(Watch::new)
+    }
+
+    fn tells_arrivals(&self) -> bool {
+        true
+    }
+
+    fn watch_arrivals(&self, end: Arc<OwnedFd>, on_ready: OnReady) -> io::Result<Watch> {
+        let reactor = &self.0.reactor;
+        reactor.sockets.add(reactor, end, Trigger::Edge, on_ready).map(Watch::new)
     }
 
     fn spawn(&self, future: BoxFuture<()>) {

@@ -8,7 +8,7 @@
 //! ```
 //!
 //! This is Linux's epoll through `rustix`, level-triggered: a turn of the loop is one `epoll_wait`, and a socket that
-//! was not read to its end is simply reported again. (The `polling` crate would be portable; its wait is five calls on
+//! was not read to its end is simply reported again; edge-triggered for what only wakes. (The `polling` crate would be portable; its wait is five calls on
 //! Linux, for a timer descriptor and a notifier that are armed anew every time, where a blocking round trip must
 //! manage with three in all.) Another system's selector takes the place of [`Sockets::wait`], `add` and `Watched`'s
 //! calls of `epoll`.
@@ -70,6 +70,7 @@ impl Sockets {
         &self,
         reactor: &Arc<Reactor>,
         socket: Arc<OwnedFd>,
+        trigger: Trigger,
         on_ready: OnReady,
     ) -> io::Result<Arc<dyn WatchControl>> {
         let mut watches = lock(&self.watches);
@@ -77,11 +78,12 @@ impl Sockets {
             return Err(io::Error::other("the adapter has been shut down"));
         }
         let key = watches.next_key;
-        epoll::add(&self.epoll, &socket, epoll::EventData::new_u64(key), interest(false))?;
+        epoll::add(&self.epoll, &socket, epoll::EventData::new_u64(key), trigger.interest(false))?;
         watches.next_key += 1;
         let watched = Arc::new(Watched {
             key,
             socket,
+            trigger,
             reactor: Arc::downgrade(reactor),
             on_ready: Mutex::new(Some(on_ready)),
             due: AtomicBool::new(false),
@@ -160,15 +162,30 @@ impl fmt::Debug for Sockets {
     }
 }
 
-fn interest(writing: bool) -> epoll::EventFlags {
-    let reading = epoll::EventFlags::IN | epoll::EventFlags::RDHUP;
-    if writing { reading | epoll::EventFlags::OUT } else { reading }
+/// What a watch is told of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Trigger {
+    /// That there is something to read, as long as there is.
+    Level,
+    /// That something arrived, once.
+    Edge,
+}
+
+impl Trigger {
+    fn interest(self, writing: bool) -> epoll::EventFlags {
+        let reading = match self {
+            Self::Level => epoll::EventFlags::IN | epoll::EventFlags::RDHUP,
+            Self::Edge => epoll::EventFlags::IN | epoll::EventFlags::ET,
+        };
+        if writing { reading | epoll::EventFlags::OUT } else { reading }
+    }
 }
 
 /// One watched socket.
 struct Watched {
     key: u64,
     socket: Arc<OwnedFd>,
+    trigger: Trigger,
     reactor: Weak<Reactor>,
     /// Locked during a call; empty once stopped.
     on_ready: Mutex<Option<OnReady>>,
@@ -229,7 +246,7 @@ impl Watched {
             *writing = on;
             // Fails only if the watch is being stopped by another thread.
             let data = epoll::EventData::new_u64(self.key);
-            let _ = epoll::modify(&reactor.sockets.epoll, &self.socket, data, interest(on));
+            let _ = epoll::modify(&reactor.sockets.epoll, &self.socket, data, self.trigger.interest(on));
         }
     }
 

@@ -98,6 +98,15 @@ impl adapter::Adapter for Adapter {
         watcher::watch(&self.0.runtime, socket, on_ready)
     }
 
+    /// True: tokio is edge-triggered, and a watch clears what it was told.
+    fn tells_arrivals(&self) -> bool {
+        true
+    }
+
+    fn watch_arrivals(&self, end: Arc<OwnedFd>, on_ready: OnReady) -> io::Result<Watch> {
+        self.watch(end, on_ready)
+    }
+
     fn spawn(&self, future: BoxFuture<()>) {
         self.0.runtime.spawn(future);
     }

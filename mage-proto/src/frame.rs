@@ -12,7 +12,7 @@ use alloc::vec::Vec;
 use crate::control::{Control, read_descriptors};
 use crate::event::{DESCRIPTOR_LEN, Descriptor, EventKind};
 use crate::fields::Fields;
-use crate::kind::FrameKind;
+use crate::kind::{FrameKind, NOTE};
 use crate::limits::Limits;
 use crate::name::PortName;
 use crate::violation::Violation;
@@ -65,7 +65,7 @@ pub(crate) enum Body {
         kind: PlainEvent,
     },
     Control(Control),
-    /// A frame of a later version, to be passed over.
+    /// A note of the driver at the other end, or a frame of a later version: to be passed over.
     Unknown,
 }
 
@@ -102,6 +102,11 @@ impl Head {
             return Err(Violation::TooManyHandles { announced: handles, most: limits.handles });
         }
         Ok(Some(Self { length, kind, flags, handles }))
+    }
+
+    /// Whether it is a [note](crate::note).
+    pub(crate) fn is_note(self) -> bool {
+        self.kind == NOTE
     }
 
     /// The frame's length in bytes.

@@ -26,6 +26,9 @@ pub enum FrameKind {
     Bye = 0x19,
 }
 
+/// The kind of a [note](crate::Note), which is the drivers' business: one of those that may be passed over.
+pub(crate) const NOTE: u8 = 0x80;
+
 pub(crate) const KINDS: [FrameKind; 17] = [
     FrameKind::Data,
     FrameKind::Close,

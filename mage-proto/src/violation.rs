@@ -112,6 +112,12 @@ pub enum Violation {
         /// The version that this side speaks.
         ours: u16,
     },
+    /// The driver at the other end breaks what the two drivers agreed on by [notes](crate::Note).
+    #[error("the driver at the other end breaks an agreement: {why}")]
+    Driver {
+        /// What it did.
+        why: &'static str,
+    },
     /// A moved port has the name of one that exists here.
     #[error("a moved port takes the name {name}, which is taken")]
     NameTaken {

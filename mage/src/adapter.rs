@@ -64,6 +64,23 @@ pub trait Adapter: fmt::Debug + Send + Sync + 'static {
     /// already cannot.
     fn watch(&self, socket: Arc<OwnedFd>, on_ready: OnReady) -> io::Result<Watch>;
 
+    /// Says whether [`watch_arrivals`](Self::watch_arrivals) keeps its promise here.
+    fn tells_arrivals(&self) -> bool {
+        false
+    }
+
+    /// Calls `on_ready` with `readable` once for each time that something arrives at `end`, the reading end of a pipe, and
+    /// not again because it has not been read (edge-triggered): so one that only wakes need not be read each time. Several
+    /// arrivals before a call are one. All else is as for [`watch`](Self::watch), which this is where the adapter cannot do
+    /// better.
+    ///
+    /// # Errors
+    ///
+    /// As for `watch`.
+    fn watch_arrivals(&self, end: Arc<OwnedFd>, on_ready: OnReady) -> io::Result<Watch> {
+        self.watch(end, on_ready)
+    }
+
     /// Runs `future` in the background until it completes or the executor shuts down.
     fn spawn(&self, future: BoxFuture<()>);
 

@@ -9,26 +9,24 @@
 //! that sent it is hostile. That is so because the memory is an anonymous file that the kernel has sealed against
 //! writing, shrinking and growing before it is mapped here: seals are never taken off, and sealing against writing fails
 //! while anybody has it mapped for writing.
-#![expect(unsafe_code, reason = "mapping memory, and looking at what is mapped")]
+#![expect(unsafe_code, reason = "looking at what is mapped")]
 
 use std::fmt;
 use std::io;
 use std::ops::{Deref, DerefMut};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::ptr::{self, NonNull};
+use std::os::fd::{AsFd, OwnedFd};
 use std::slice;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, fcntl_get_seals, fstat, ftruncate, memfd_create};
-use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap, munmap};
+use rustix::mm::ProtFlags;
 
+use crate::mapping::Mapping;
 use crate::parameter::{BadValue, Decoder, Encoder, Fault, Parameter};
 
 /// What keeps a buffer as it is.
 const SEALS: SealFlags = SealFlags::WRITE.union(SealFlags::SHRINK).union(SealFlags::GROW);
-/// From this size on the system is asked for large pages: fewer faults, where it has them.
-const LARGE: usize = 2 << 20;
 
 /// Bytes in memory that processes share, and that nobody can change any more.
 ///
@@ -141,7 +139,7 @@ impl SharedBufferMut {
     /// Whatever the operating system says.
     pub fn seal(self) -> io::Result<SharedBuffer> {
         let Self { memory, mapping } = self;
-        let length = mapping.length;
+        let length = mapping.len();
         // It could not be sealed while this process can write to it.
         drop(mapping);
         fcntl_add_seals(&memory, SEALS | SealFlags::SEAL)?;
@@ -150,43 +148,6 @@ impl SharedBufferMut {
     }
 }
 
-/// Memory that is mapped as long as this lives. What may be done with it is said by who makes it.
-struct Mapping {
-    start: NonNull<u8>,
-    length: usize,
-}
-
-impl Mapping {
-    fn new(memory: BorrowedFd<'_>, length: usize, access: ProtFlags) -> io::Result<Self> {
-        if length == 0 {
-            return Ok(Self { start: NonNull::dangling(), length });
-        }
-        // SAFETY: the system chooses a free place, so that nothing which is there already changes.
-        let start = unsafe { mmap(ptr::null_mut(), length, access, MapFlags::SHARED, memory, 0)? };
-        let mapping = Self { start: NonNull::new(start.cast()).ok_or(io::ErrorKind::OutOfMemory)?, length };
-        if length >= LARGE {
-            // SAFETY: the range is the mapping that was just made. Advice changes no contents; it may be refused.
-            let _ = unsafe { madvise(start, length, Advice::LinuxHugepage) };
-        }
-        Ok(mapping)
-    }
-}
-
-impl Drop for Mapping {
-    fn drop(&mut self) {
-        if self.length > 0 {
-            // SAFETY: the range is this mapping's own, and whoever borrowed from it borrowed from `self`.
-            let unmapped = unsafe { munmap(self.start.as_ptr().cast(), self.length) };
-            debug_assert!(unmapped.is_ok(), "unmapping what was mapped: {unmapped:?}");
-        }
-    }
-}
-
-// SAFETY: a mapping is memory like any other; what may be done with it at once is ruled by the borrows of its owners.
-unsafe impl Send for Mapping {}
-// SAFETY: as above.
-unsafe impl Sync for Mapping {}
-
 impl Deref for SharedBuffer {
     type Target = [u8];
 
@@ -194,7 +155,7 @@ impl Deref for SharedBuffer {
         // SAFETY: `length` bytes are mapped for reading for as long as `self` lives. They are initialised (the kernel
         // gives zeroes) and nobody changes them or takes them away: the file is sealed against writing and shrinking,
         // which `seal` did and `from_handle` checked before the mapping was made.
-        unsafe { slice::from_raw_parts(self.mapping.start.as_ptr(), self.mapping.length) }
+        unsafe { slice::from_raw_parts(self.mapping.start().as_ptr(), self.mapping.len()) }
     }
 }
 
@@ -210,14 +171,14 @@ impl Deref for SharedBufferMut {
     fn deref(&self) -> &[u8] {
         // SAFETY: `length` initialised bytes are mapped for as long as `self` lives. The file has no name, and its handle
         // is given to nobody before `seal` has unmapped it, so that only this process changes it, through `deref_mut`.
-        unsafe { slice::from_raw_parts(self.mapping.start.as_ptr(), self.mapping.length) }
+        unsafe { slice::from_raw_parts(self.mapping.start().as_ptr(), self.mapping.len()) }
     }
 }
 
 impl DerefMut for SharedBufferMut {
     fn deref_mut(&mut self) -> &mut [u8] {
         // SAFETY: as for `deref`; the memory is mapped for writing, and the borrow of `self` is the only one.
-        unsafe { slice::from_raw_parts_mut(self.mapping.start.as_ptr(), self.mapping.length) }
+        unsafe { slice::from_raw_parts_mut(self.mapping.start().as_ptr(), self.mapping.len()) }
     }
 }
 
@@ -254,7 +215,7 @@ mod tests {
 
     #[test]
     fn what_was_written_is_read_through_the_handle() {
-        for length in [0, 1, 5000, LARGE + 1] {
+        for length in [0, 1, 5000, (2 << 20) + 1] {
             let mut buffer = SharedBuffer::create(length).unwrap();
             assert!(buffer.iter().all(|&byte| byte == 0));
             for (place, byte) in buffer.iter_mut().enumerate() {

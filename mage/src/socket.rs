@@ -25,7 +25,7 @@ use smallvec::SmallVec;
 pub(crate) use read::{Pool, ReadBuffer, Received};
 
 /// The most handles that the kernel passes in one call (`SCM_MAX_FD` of Linux).
-const MAX_HANDLES_PER_CALL: usize = 253;
+pub(crate) const MAX_HANDLES_PER_CALL: usize = 253;
 /// The most slices that one `sendmsg` takes (`UIO_MAXIOV`).
 pub(crate) const MAX_SLICES: usize = 1024;
 
@@ -101,6 +101,25 @@ fn receive(socket: BorrowedFd<'_>, room: &mut [u8], handles: &mut VecDeque<Owned
         }
     }
     Ok(Some(Got { bytes: got.bytes, truncated: got.flags.contains(ReturnFlags::CTRUNC) }))
+}
+
+/// What lies in the socket of a link with a ring for one frame that brings handles.
+#[derive(Debug)]
+pub(crate) struct Carried {
+    pub(crate) handles: VecDeque<OwnedFd>,
+    /// The kernel dropped some, because this process may open no more.
+    pub(crate) truncated: bool,
+}
+
+/// Looks for one byte with handles. `None` when there is nothing yet; `Some(None)` at the end of the stream.
+///
+/// # Errors
+///
+/// Whatever `recvmsg` says; the connection is of no further use.
+pub(crate) fn receive_carried(socket: BorrowedFd<'_>) -> io::Result<Option<Option<Carried>>> {
+    let mut handles = VecDeque::new();
+    let got = receive(socket, &mut [0], &mut handles)?;
+    Ok(got.map(|Got { bytes, truncated }| (bytes > 0).then_some(Carried { handles, truncated })))
 }
 
 /// Makes two connected sockets, close-on-exec and non-blocking.

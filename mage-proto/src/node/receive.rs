@@ -13,13 +13,14 @@ use super::plain::SLICED;
 use crate::close::Loss;
 use crate::control::Control;
 use crate::event::{Descriptor, Event, EventKind};
-use crate::frame::{Body, DataHead, Head, PlainEvent};
+use crate::frame::{Body, DataHead, HEAD_LEN, Head, PlainEvent};
 use crate::id::LinkId;
 use crate::id::PortId;
 use crate::kind::FrameKind;
 use crate::link::LinkState;
 use crate::message::Data;
 use crate::name::{Address, NameSource, NodeName, PortName};
+use crate::note::{MAX_NOTE, Note};
 use crate::output::{Discard, Output};
 use crate::payload::Payload;
 use crate::violation::Violation;
@@ -39,14 +40,39 @@ impl<H, S: NameSource> Node<H, S> {
         input: &mut BytesMut,
         handles: &mut VecDeque<H>,
     ) -> Result<(), Violation> {
-        let result = self.handle_frames(link, input, handles);
-        if let Err(violation) = result {
-            input.clear();
-            self.output(Output::Discard(Discard::Handles(core::mem::take(handles).into())));
-            self.end_link(link, Some(violation));
-            self.run();
-        }
-        result
+        self.handle_frames(link, input, handles, Notes::PassedOver).map(drop).inspect_err(|violation| {
+            self.break_off_link(link, input, handles, *violation);
+        })
+    }
+
+    /// Does what [`handle_bytes`](Self::handle_bytes) does up to the first [note](Note) of the driver at the other end,
+    /// which it returns: what is behind it is still in `input`, and nobody else looks at it before the next call.
+    ///
+    /// # Errors
+    ///
+    /// As for `handle_bytes`.
+    pub fn handle_bytes_and_notes(
+        &mut self,
+        link: LinkId,
+        input: &mut BytesMut,
+        handles: &mut VecDeque<H>,
+    ) -> Result<Option<Note<H>>, Violation> {
+        self.handle_frames(link, input, handles, Notes::Wanted).inspect_err(|violation| {
+            self.break_off_link(link, input, handles, *violation);
+        })
+    }
+
+    /// The driver at the other end breaks what the two drivers agreed on: the link ends.
+    pub fn handle_bad_driver(&mut self, link: LinkId, why: &'static str) {
+        self.end_link(link, Some(Violation::Driver { why }));
+        self.run();
+    }
+
+    fn break_off_link(&mut self, link: LinkId, input: &mut BytesMut, handles: &mut VecDeque<H>, violation: Violation) {
+        input.clear();
+        self.output(Output::Discard(Discard::Handles(core::mem::take(handles).into())));
+        self.end_link(link, Some(violation));
+        self.run();
     }
 
     /// How many bytes are missing of the frame at the front of `input`; zero when that is not known yet, or when the
@@ -64,12 +90,13 @@ impl<H, S: NameSource> Node<H, S> {
         link: LinkId,
         input: &mut BytesMut,
         handles: &mut VecDeque<H>,
-    ) -> Result<(), Violation> {
+        notes: Notes,
+    ) -> Result<Option<Note<H>>, Violation> {
         loop {
             if self.link(link).is_none() {
                 input.clear();
                 self.output(Output::Discard(Discard::Handles(core::mem::take(handles).into())));
-                return Ok(());
+                return Ok(None);
             }
             if let Some(node) = self.node_of(link) {
                 self.handle_plain(link, node, input);
@@ -104,9 +131,14 @@ impl<H, S: NameSource> Node<H, S> {
                     }
                 }
                 Body::Unknown => {
-                    input.advance(head.len());
-                    let unknown = handles.drain(..announced).collect();
-                    self.output(Output::Discard(Discard::Handles(unknown)));
+                    let said = cut_payload(input, head.len(), HEAD_LEN);
+                    let handles = handles.drain(..announced).collect();
+                    match notes {
+                        Notes::Wanted if head.is_note() && said.len() <= MAX_NOTE => {
+                            return Ok(Some(Note { said, handles }));
+                        }
+                        Notes::Wanted | Notes::PassedOver => self.output(Output::Discard(Discard::Handles(handles))),
+                    }
                 }
             }
             self.run();
@@ -114,7 +146,7 @@ impl<H, S: NameSource> Node<H, S> {
         if input.is_empty() && !handles.is_empty() {
             return Err(Violation::StrayHandles { count: handles.len() });
         }
-        Ok(())
+        Ok(None)
     }
 
     /// Says that handles were lost on their way in because this process has no room for more descriptors (the driver
@@ -276,6 +308,13 @@ impl<H, S: NameSource> Node<H, S> {
             Refusal::Violation(violation) => violation,
         })
     }
+}
+
+/// Whether a driver wants to hear what the one at the other end says.
+#[derive(Debug, Clone, Copy)]
+enum Notes {
+    Wanted,
+    PassedOver,
 }
 
 /// Why a node's frame is refused; the kind is added by the caller.

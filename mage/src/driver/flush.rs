@@ -18,26 +18,26 @@
 //!    thread that read, once, after everything read was handled.
 //! 5. Credit that a receive gives back is written at once: the far end may be waiting for it.
 //! 6. A thread that is about to sleep in [`block_on`](crate::backend::Backend::block_on) writes what it queued before.
-//! 7. When the socket is full, the watch's interest in writing is on until it took everything, and off again.
+//! 7. When the socket is full, the watch's interest in writing is on until it took everything, and off again; when the
+//!    ring is full (see `way`), its bell rings once half of it is free.
 //!
 //! What must hold: frames of a link are taken from the core and written by one thread at a time (the link's turn), which
 //! goes on until the core has no more or hands over to the flusher; a write error does not end the link, the reader does
 //! when it has read what the far end sent before it went.
 
 use std::cell::{Cell, RefCell};
-use std::io::IoSlice;
 use std::os::fd::{AsFd, OwnedFd};
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use mage_proto::Transmit;
-use smallvec::SmallVec;
 
 use super::Driver;
 use super::effect::Effects;
 use super::link::Link;
-use crate::socket::{self, MAX_SLICES, Sent};
+use super::way::{Progress, WayOut};
+use crate::socket;
 
 /// A payload of this many bytes is large: written alone it costs hardly more than together with others.
 pub(super) const LARGE: usize = 16 << 10;
@@ -50,12 +50,14 @@ const SHORTAGE: Duration = Duration::from_millis(10);
 pub(super) struct Sender {
     /// `None` once the link is closed.
     socket: Option<Arc<OwnedFd>>,
+    pub(super) way: WayOut,
     batch: Transmit<OwnedFd>,
     /// Writing failed; the reader will find the end.
     broken: bool,
 }
 
 /// How one round of writing ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Written {
     /// Nothing is left, or nothing can be written any more.
     All,
@@ -63,13 +65,15 @@ enum Written {
     Enough,
     /// The socket is full.
     Full,
+    /// The ring is full.
+    Waiting,
     /// The system is short of something.
     Shortage,
 }
 
 impl Sender {
-    pub(super) fn new(socket: Arc<OwnedFd>) -> Self {
-        Self { socket: Some(socket), batch: Transmit::default(), broken: false }
+    pub(super) fn new(socket: Arc<OwnedFd>, rings: bool) -> Self {
+        Self { socket: Some(socket), way: WayOut::new(rings), batch: Transmit::default(), broken: false }
     }
 
     pub(super) fn socket(&self) -> Option<&Arc<OwnedFd>> {
@@ -78,19 +82,18 @@ impl Sender {
 
     /// Leaves a sender that does nothing, and returns what it had, to be dropped.
     pub(super) fn close(&mut self) -> Self {
-        let closed = Self { socket: None, batch: Transmit::default(), broken: true };
+        let closed = Self { socket: None, way: WayOut::new(false), batch: Transmit::default(), broken: true };
         std::mem::replace(self, closed)
     }
 
     fn write(&mut self, link: &Link, driver: &Driver, effects: &mut Effects) -> Written {
         for _ in 0..ROUNDS {
-            while !self.batch.is_empty() {
-                match self.write_some() {
-                    Ok(Sent::Bytes(_)) => {}
-                    Ok(Sent::Full) => return Written::Full,
-                    Ok(Sent::Shortage) => return Written::Shortage,
-                    Err(_) => self.give_up(),
-                }
+            match self.write_batch(&link.full) {
+                Ok(Progress::Done) => {}
+                Ok(Progress::Full) => return Written::Full,
+                Ok(Progress::Waiting) => return Written::Waiting,
+                Ok(Progress::Shortage) => return Written::Shortage,
+                Err(_) => self.give_up(),
             }
             if self.broken {
                 return Written::All;
@@ -102,20 +105,14 @@ impl Sender {
             if !more {
                 return Written::All;
             }
+            self.way.count();
         }
         Written::Enough
     }
 
-    fn write_some(&mut self) -> std::io::Result<Sent> {
+    fn write_batch(&mut self, full: &AtomicBool) -> std::io::Result<Progress> {
         let Some(socket) = &self.socket else { return Err(std::io::ErrorKind::NotConnected.into()) };
-        let slices: SmallVec<[IoSlice<'_>; 16]> = self.batch.slices().take(MAX_SLICES).map(IoSlice::new).collect();
-        let sent = socket::send(socket.as_fd(), &slices, self.batch.handles())?;
-        drop(slices);
-        if let Sent::Bytes(count) = sent {
-            // The far end has its own copies now.
-            drop(self.batch.advance(count));
-        }
-        Ok(sent)
+        self.way.write(socket.as_fd(), &mut self.batch, full)
     }
 
     /// Writes no more. What the far end sent before it went is still to be read, and then the end.
@@ -137,17 +134,17 @@ impl Link {
         let mut effects = Effects::new();
         for _ in 0..ROUNDS {
             // Cleared before the core is asked for frames: who queues one later and finds this set may rely on it.
-            let was_full = self.full.swap(false, Ordering::AcqRel);
+            self.full.store(false, Ordering::Release);
             let written = self.sender.lock().write(self, driver, &mut effects);
-            let full = matches!(written, Written::Full);
-            if full != was_full {
+            let full = written == Written::Full;
+            if self.writing.swap(full, Ordering::AcqRel) != full {
                 self.want_write(full);
             }
             if full {
                 self.full.store(true, Ordering::Release);
             }
             match written {
-                Written::All | Written::Full => {}
+                Written::All | Written::Full | Written::Waiting => {}
                 Written::Enough => break,
                 Written::Shortage => self.flush_later(driver),
             }
@@ -171,6 +168,13 @@ impl Link {
         } else if !self.turn.remind() {
             remember(self);
             self.wake_flusher();
+        }
+    }
+
+    /// Rule 7: the far end has read.
+    pub(super) fn flush_full(self: &Arc<Self>, driver: &Driver) {
+        if self.full.load(Ordering::Acquire) {
+            self.flush(driver);
         }
     }
 

@@ -9,14 +9,18 @@
 //! What must hold: the lock is held for table work only (some ten nanoseconds a message), never across a system call, a
 //! callback, a waker or a destructor of somebody else's; whoever changed the core under it collects what the core wants
 //! done before releasing it and performs that, in order, after. One room each: who owns ports and waits at them (`seat`),
-//! reading (`link`), writing and when (`flush`), meeting other nodes (`join`), what the bindings call (`provider`).
+//! reading (`reading`), writing and when (`flush`), to
+//! what (`way`), meeting other nodes (`join`), what the bindings call (`provider`).
 
 mod effect;
 mod flush;
 mod join;
 mod link;
 mod provider;
+mod reading;
+mod said;
 mod seat;
+mod way;
 
 use std::fmt;
 use std::os::fd::OwnedFd;
@@ -51,6 +55,8 @@ pub(crate) struct Driver {
     names: Arc<Reserve>,
     /// What links read into.
     buffers: Arc<Pool>,
+    /// Busy links get rings.
+    rings: bool,
     state: Lock<State>,
 }
 
@@ -61,6 +67,8 @@ struct State {
     seats: Seats,
     /// By [`LinkId::index`].
     links: Vec<Option<Arc<Link>>>,
+    /// Busy links get rings.
+    rings: bool,
     joins: Joins,
     leaving: Leaving,
 }
@@ -80,6 +88,7 @@ impl Driver {
         adapter: Arc<dyn Adapter>,
         limits: mage_proto::Limits,
         supervisor: Option<Supervisor>,
+        rings: bool,
     ) -> Result<Arc<Self>, getrandom::Error> {
         let (names, reserve) = OsNames::new()?;
         Ok(Arc::new_cyclic(|me: &Weak<Self>| Self {
@@ -88,11 +97,13 @@ impl Driver {
             supervisor,
             names: reserve,
             buffers: Arc::default(),
+            rings,
             state: Lock::new(State {
                 me: me.clone(),
                 core: Some(Core::new(names, limits)),
                 seats: Seats::default(),
                 links: Vec::new(),
+                rings,
                 joins: Joins::default(),
                 leaving: Leaving::No,
             }),
@@ -101,6 +112,11 @@ impl Driver {
 
     pub(crate) fn adapter(&self) -> &Arc<dyn Adapter> {
         &self.adapter
+    }
+
+    /// Whether busy links get rings.
+    fn wants_rings(&self) -> bool {
+        self.rings
     }
 
     /// Changes the state under the lock and collects what has to be done after it.
@@ -153,6 +169,17 @@ impl Driver {
         if let Some(supervisor) = &self.supervisor {
             supervisor(event);
         }
+    }
+
+    /// The driver at the other end breaks what the two agreed on.
+    fn accuse(&self, link: LinkId, why: &'static str) {
+        let mut effects = Effects::new();
+        self.enter(&mut effects, |state, _| {
+            if let Some(core) = &mut state.core {
+                core.handle_bad_driver(link, why);
+            }
+        });
+        self.perform(&mut effects);
     }
 
     /// The connection is of no further use.
@@ -305,7 +332,7 @@ impl State {
     }
 
     fn insert_link(&mut self, id: LinkId, handle: OwnedFd) -> Arc<Link> {
-        let link = Arc::new(Link::new(id, self.me.clone(), handle));
+        let link = Arc::new(Link::new(id, self.me.clone(), handle, self.rings));
         let index = id.index();
         if self.links.len() <= index {
             self.links.resize_with(index + 1, || None);

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use bytes::BytesMut;
 
 use super::Got;
+use crate::ring::{Astray, RingReader};
 use crate::sync::Lock;
 
 /// How much is read at once in the beginning: most links are quiet, and there may be many.
@@ -96,9 +97,15 @@ impl ReadBuffer {
         wanted: usize,
         handles: &mut VecDeque<OwnedFd>,
     ) -> io::Result<Received> {
-        self.make_room(wanted);
+        let asked = self.make_room(wanted);
+        let end = self.filled + asked;
+        if self.bytes.len() < end {
+            self.bytes.resize(end, 0);
+        } else {
+            self.bytes.truncate(end);
+        }
         let room = self.bytes.get_mut(self.filled..).unwrap_or_default();
-        let (asked, before) = (room.len(), handles.len());
+        let before = handles.len();
         let Some(Got { bytes, truncated }) = super::receive(socket, room, handles)? else {
             return Ok(Received::Nothing);
         };
@@ -114,6 +121,31 @@ impl ReadBuffer {
         Ok(Received::Bytes { drained, truncated })
     }
 
+    /// Reads once from a ring, and returns how many bytes that brought. `wanted` is as for [`receive`](Self::receive).
+    ///
+    /// # Errors
+    ///
+    /// The writer of the ring is astray; the connection is of no further use.
+    pub(crate) fn read(&mut self, ring: &mut RingReader, wanted: usize) -> Result<usize, Astray> {
+        if ring.unread()? == 0 {
+            return Ok(0);
+        }
+        let asked = self.make_room(wanted);
+        // Room that is only written to need not be zeroed.
+        self.bytes.truncate(self.filled);
+        let bytes = ring.read(&mut self.bytes, asked)?;
+        self.filled = self.bytes.len();
+        if bytes == asked {
+            self.chunk = (self.chunk * 2).min(MAX_CHUNK);
+        }
+        Ok(bytes)
+    }
+
+    /// Whether nothing is left of what was received.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.filled == 0
+    }
+
     /// Shows what was received to `read`, which takes what it can use off the front and leaves the rest for later.
     pub(crate) fn consume<R>(&mut self, read: impl FnOnce(&mut BytesMut) -> R) -> R {
         let room = self.bytes.split_off(self.filled);
@@ -123,7 +155,8 @@ impl ReadBuffer {
         result
     }
 
-    fn make_room(&mut self, wanted: usize) {
+    /// Sees to it that there is room behind what is unread, and says how much of it to read into.
+    fn make_room(&mut self, wanted: usize) -> usize {
         let (room, slack) = (self.bytes.capacity() - self.filled, self.slack());
         let open = room.saturating_sub(slack);
         let room = if open >= MIN_ROOM.max(wanted) {
@@ -135,12 +168,7 @@ impl ReadBuffer {
             self.renew(wanted.max(MIN_ROOM));
             self.bytes.capacity() - self.filled - self.slack()
         };
-        let asked = self.filled + room.max(wanted);
-        if self.bytes.len() < asked {
-            self.bytes.resize(asked, 0);
-        } else {
-            self.bytes.truncate(asked);
-        }
+        room.max(wanted)
     }
 
     /// Room at the end of a buffer that is kept for the rest of a frame: without it, what came of the last frame would

@@ -1,0 +1,442 @@
+//! What a link brings: from its socket or its ring into a buffer, from there into the core.
+//!
+//! ```text
+//!   socket ──its watch──┐                  one recvmsg                       all whole frames handled under one lock,
+//!                       ├─▶ on_ready, the ────────────────▶ ReadBuffer ────▶ wakers after it;
+//!   bell ────its watch──┘    one reader    or one copy from the ring         what became ready to write ──▶ flush, last
+//! ```
+//!
+//! A link begins at its socket. When the two drivers have agreed on it (see `said`), bytes come through a ring, and the
+//! socket tells of the end and brings handles.
+//!
+//! What must hold: one thread reads at a time, and what the other watch was told meanwhile is looked at by it or after it;
+//! a read that came back short is not followed by one that would hear "would block"; a ring is left only after this side
+//! has said that it waits and has looked once more; when the far end is gone, what it sent before is handled first.
+
+use std::collections::VecDeque;
+use std::io::{self, ErrorKind};
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::{Arc, Weak};
+
+use mage_proto::Note;
+
+use super::effect::Effects;
+use super::flush::Deferral;
+use super::link::Link;
+use super::said::Said;
+use super::way::CARRIED;
+use super::{Driver, State};
+use crate::adapter::{Drained, OnReady, Ready, Watch};
+use crate::ring::{self, Bell, Heard, RingReader};
+use crate::socket::{self, Carried, ReadBuffer, Received};
+use crate::sync::{Lock, Turn};
+
+/// So often a callback looks for more before other watches have their turn.
+const LOOKS: u32 = 8;
+
+/// Begins to read `link`: returns the watch of its socket.
+///
+/// # Errors
+///
+/// The adapter does not watch it.
+pub(super) fn begin(driver: &Driver, link: &Arc<Link>, socket: Arc<OwnedFd>) -> io::Result<Watch> {
+    let input = Input {
+        buffer: ReadBuffer::new(Arc::clone(&driver.buffers)),
+        handles: VecDeque::new(),
+        wanted: 0,
+        source: Source::Socket,
+        carried: VecDeque::new(),
+        next: None,
+    };
+    let reader = Arc::new(Reader {
+        driver: driver.me.clone(),
+        link: Arc::clone(link),
+        socket: Arc::clone(&socket),
+        due: AtomicU8::new(0),
+        listening: AtomicBool::new(false),
+        turn: Turn::default(),
+        input: Lock::new(input),
+    });
+    driver.adapter().watch(socket, Told::of(reader, None))
+}
+
+/// The socket has something.
+const SOCKET: u8 = 1;
+/// The ring may have something.
+const RING: u8 = 2;
+
+/// The reading side of a link, shared by the callbacks of its watches.
+struct Reader {
+    driver: Weak<Driver>,
+    link: Arc<Link>,
+    socket: Arc<OwnedFd>,
+    /// Where something is to be looked for.
+    due: AtomicU8,
+    /// There is a bell that must be heard.
+    listening: AtomicBool,
+    /// Who reads.
+    turn: Turn,
+    /// Locked by who has the turn.
+    input: Lock<Input>,
+}
+
+/// What came, and was not understood yet.
+struct Input {
+    buffer: ReadBuffer,
+    /// Received, and not yet announced by a whole frame.
+    handles: VecDeque<OwnedFd>,
+    /// How many bytes the frame under way still lacks.
+    wanted: usize,
+    source: Source,
+    /// The handles of frames that the ring has not brought yet.
+    carried: VecDeque<Carried>,
+    /// Those of the frame that comes next.
+    next: Option<Carried>,
+}
+
+/// Where bytes come from.
+enum Source {
+    Socket,
+    /// From the socket, until the other side says that it has left it.
+    Agreed(Inward),
+    Ring(Inward),
+}
+
+/// A ring to read from.
+struct Inward {
+    ring: RingReader,
+    /// This side's, for a writer that waits for room.
+    bell: Arc<Bell>,
+    heard: Arc<Heard>,
+}
+
+/// What reading came to.
+enum Outcome {
+    /// There may be more.
+    More,
+    /// Nothing at the moment.
+    Nothing,
+    /// The connection is over.
+    End,
+    /// The other side breaks the agreement.
+    Bad(&'static str),
+}
+
+/// What one watch calls.
+struct Told {
+    reader: Arc<Reader>,
+    /// What to empty, where it is a bell that is watched.
+    bell: Option<Rings>,
+}
+
+/// What becomes of the rings in a bell's pipe.
+struct Rings {
+    heard: Arc<Heard>,
+    /// The watch calls again for as long as there are any.
+    empty_each_time: bool,
+}
+
+impl Told {
+    fn of(reader: Arc<Reader>, bell: Option<Rings>) -> OnReady {
+        let told = Self { reader, bell };
+        Box::new(move |ready| told.on_ready(ready))
+    }
+
+    fn on_ready(&self, ready: Ready) -> Drained {
+        let reader = &self.reader;
+        let Some(driver) = reader.driver.upgrade() else { return Drained::Yes };
+        if ready.readable {
+            let what = match &self.bell {
+                None => SOCKET,
+                Some(Rings { heard, empty_each_time }) => {
+                    if *empty_each_time {
+                        heard.empty()
+                    } else {
+                        heard.empty_sometimes()
+                    }
+                    RING
+                }
+            };
+            reader.due.fetch_or(what, Ordering::AcqRel);
+        }
+        if reader.due.load(Ordering::Acquire) != 0 {
+            // What is read sets going is written once, after all of it was handled.
+            let deferral = Deferral::begin();
+            reader.read(&driver);
+            deferral.end();
+        }
+        if reader.link.summoned.swap(false, Ordering::Acquire) || ready.writable {
+            reader.link.flush(&driver);
+        } else if self.bell.is_some() {
+            reader.link.flush_full(&driver);
+        }
+        if reader.due.load(Ordering::Acquire) == 0 { Drained::Yes } else { Drained::No }
+    }
+}
+
+impl Drop for Told {
+    fn drop(&mut self) {
+        // An adapter that shuts down drops its watches: nobody will read here again. (A ring that came to nothing is left
+        // alone.)
+        let needed = self.bell.is_none() || self.reader.listening.load(Ordering::Acquire);
+        if needed && let Some(driver) = self.reader.driver.upgrade() {
+            driver.lose(self.reader.link.id());
+        }
+    }
+}
+
+impl Reader {
+    fn read(self: &Arc<Self>, driver: &Driver) {
+        if !self.turn.request() {
+            return;
+        }
+        loop {
+            for _ in 0..LOOKS {
+                let due = self.due.swap(0, Ordering::AcqRel);
+                if due == 0 {
+                    break;
+                }
+                let mut input = self.input.lock();
+                if due & SOCKET != 0 {
+                    let outcome = self.read_socket(driver, &mut input);
+                    self.settle(driver, outcome, SOCKET);
+                }
+                if due & RING != 0 {
+                    let outcome = self.read_ring(driver, &mut input);
+                    self.settle(driver, outcome, RING);
+                }
+            }
+            if self.turn.release() {
+                return;
+            }
+        }
+    }
+
+    fn settle(&self, driver: &Driver, outcome: Outcome, what: u8) {
+        match outcome {
+            Outcome::More => drop(self.due.fetch_or(what, Ordering::AcqRel)),
+            Outcome::Nothing => {}
+            Outcome::End => driver.lose(self.link.id()),
+            Outcome::Bad(why) => driver.accuse(self.link.id(), why),
+        }
+    }
+
+    fn read_socket(self: &Arc<Self>, driver: &Driver, input: &mut Input) -> Outcome {
+        if let Source::Ring(_) = input.source {
+            return self.read_carried(driver, input);
+        }
+        match input.buffer.receive(self.socket.as_fd(), input.wanted, &mut input.handles) {
+            Ok(Received::Nothing) => Outcome::Nothing,
+            Ok(Received::Bytes { drained, truncated }) => {
+                self.link.answerable.store(true, Ordering::Relaxed);
+                match self.handle(driver, input, truncated) {
+                    Err(why) => Outcome::Bad(why),
+                    Ok(()) if drained => Outcome::Nothing,
+                    Ok(()) => Outcome::More,
+                }
+            }
+            Ok(Received::End) | Err(_) => Outcome::End,
+        }
+    }
+
+    /// Once there is a ring, the socket brings handles, and the end.
+    fn read_carried(self: &Arc<Self>, driver: &Driver, input: &mut Input) -> Outcome {
+        match socket::receive_carried(self.socket.as_fd()) {
+            Ok(None) => Outcome::Nothing,
+            Ok(Some(Some(carried))) => match input.keep(carried) {
+                Ok(()) => Outcome::More,
+                Err(why) => Outcome::Bad(why),
+            },
+            Ok(Some(None)) | Err(_) => self.read_to_the_end(driver, input),
+        }
+    }
+
+    /// Looks into the ring once; with nothing there, says that this side waits and looks once more.
+    fn read_ring(self: &Arc<Self>, driver: &Driver, input: &mut Input) -> Outcome {
+        let Source::Ring(Inward { ring, bell, heard }) = &mut input.source else { return Outcome::Nothing };
+        match input.buffer.read(ring, input.wanted) {
+            Ok(0) => {
+                heard.expect();
+                ring.wait();
+                match ring.unread() {
+                    Ok(0) => Outcome::Nothing,
+                    Ok(_) => {
+                        ring.wait_no_more();
+                        Outcome::More
+                    }
+                    Err(_) => Outcome::Bad(ASTRAY),
+                }
+            }
+            Ok(_) => {
+                match ring.wakes() {
+                    Ok(true) => bell.ring(),
+                    Ok(false) => {}
+                    Err(_) => return Outcome::Bad(ASTRAY),
+                }
+                self.link.answerable.store(true, Ordering::Relaxed);
+                match self.handle(driver, input, false) {
+                    Ok(()) => Outcome::More,
+                    Err(why) => Outcome::Bad(why),
+                }
+            }
+            Err(_) => Outcome::Bad(ASTRAY),
+        }
+    }
+
+    /// The far end is gone, and writes no more; if it still does, nobody waits for it.
+    fn read_to_the_end(self: &Arc<Self>, driver: &Driver, input: &mut Input) -> Outcome {
+        let mut left = ring::CAPACITY as usize;
+        while let Source::Ring(Inward { ring, .. }) = &mut input.source
+            && let Ok(count @ 1..) = input.buffer.read(ring, input.wanted)
+        {
+            if let Err(why) = self.handle(driver, input, false) {
+                return Outcome::Bad(why);
+            }
+            match left.checked_sub(count) {
+                Some(rest) => left = rest,
+                None => break,
+            }
+        }
+        Outcome::End
+    }
+
+    /// Gives the core what was received; hears what the other driver says between frames.
+    fn handle(self: &Arc<Self>, driver: &Driver, input: &mut Input, mut truncated: bool) -> Result<(), &'static str> {
+        // The first time even if nothing is left: then handles that came with nothing are noticed.
+        loop {
+            truncated |= input.hand_over();
+            let mut effects = Effects::new();
+            let Input { buffer, handles, .. } = input;
+            let (note, wanted) = buffer.consume(|bytes| {
+                driver.enter(&mut effects, |state, _| {
+                    let State { core: Some(core), .. } = state else { return (None, 0) };
+                    if truncated {
+                        core.handle_truncated(self.link.id());
+                    }
+                    match core.handle_bytes_and_notes(self.link.id(), bytes, handles) {
+                        Ok(note @ Some(_)) => (note, 0),
+                        Ok(None) => (None, core.wanted(bytes)),
+                        // A violation ends the link through the core's own outputs.
+                        Err(_) => (None, 0),
+                    }
+                })
+            });
+            input.wanted = wanted;
+            driver.perform(&mut effects);
+            let Some(note) = note else { return Ok(()) };
+            self.hear(driver, input, note)?;
+            if input.buffer.is_empty() {
+                return Ok(());
+            }
+            truncated = false;
+        }
+    }
+
+    /// The other driver says something.
+    fn hear(self: &Arc<Self>, driver: &Driver, input: &mut Input, note: Note<OwnedFd>) -> Result<(), &'static str> {
+        match Said::read(&note.said) {
+            Some(Said::Offer) => {
+                if !matches!(input.source, Source::Socket) {
+                    return Err("it offers a second ring");
+                }
+                let Ok([memory, end]) = <[OwnedFd; 2]>::try_from(note.handles) else {
+                    return Err("it offers a ring without its handles");
+                };
+                match self.take(driver, memory, end) {
+                    Ok(Some(inward)) => input.source = Source::Agreed(inward),
+                    Ok(None) => {}
+                    Err(error) if error.kind() == ErrorKind::InvalidData => return Err("it offers what is no ring"),
+                    // Short of something: all goes on through the socket.
+                    Err(_) => {}
+                }
+            }
+            Some(Said::Taken) => {
+                if !self.link.sender.lock().way.taken() {
+                    return Err("it takes a ring that was not offered");
+                }
+                self.link.flush_now(driver);
+            }
+            Some(Said::Switch) => match std::mem::replace(&mut input.source, Source::Socket) {
+                Source::Agreed(inward) => {
+                    input.source = Source::Ring(inward);
+                    // What lies behind it in the socket came with handles, and says nothing.
+                    let behind = input.buffer.consume(|bytes| bytes.split().len());
+                    input.split_carried(behind)?;
+                    self.due.fetch_or(SOCKET | RING, Ordering::AcqRel);
+                }
+                Source::Socket | Source::Ring(_) => return Err("it leaves for a ring that was not agreed on"),
+            },
+            Some(Said::Carrier(count)) => {
+                if !matches!(input.source, Source::Ring(_)) || input.next.is_some() {
+                    return Err("it announces handles out of place");
+                }
+                if input.carried.is_empty()
+                    && let Ok(Some(Some(carried))) = socket::receive_carried(self.socket.as_fd())
+                {
+                    input.keep(carried)?;
+                }
+                let carried = input.carried.pop_front().ok_or("it announces handles that did not come")?;
+                if carried.handles.len() != usize::from(count) && !carried.truncated {
+                    return Err("it announces other handles than came");
+                }
+                input.next = Some(carried);
+            }
+            None => {}
+        }
+        Ok(())
+    }
+
+    /// Takes what the other side offers. `None` when this side has no ring to offer, or does not want one.
+    fn take(self: &Arc<Self>, driver: &Driver, memory: OwnedFd, end: OwnedFd) -> io::Result<Option<Inward>> {
+        if !driver.wants_rings() {
+            return Ok(None);
+        }
+        let (ring, heard) = (ring::open(memory)?, Arc::new(Heard::new(end)?));
+        let arrivals = driver.adapter().tells_arrivals() && ring::is_heard_unread();
+        let rings = Rings { heard: Arc::clone(&heard), empty_each_time: !arrivals };
+        let (end, told) = (Arc::clone(heard.end()), Told::of(Arc::clone(self), Some(rings)));
+        let watched =
+            if arrivals { driver.adapter().watch_arrivals(end, told) } else { driver.adapter().watch(end, told) };
+        let watch = watched?;
+        let Some(bell) = self.link.sender.lock().way.take(&heard) else { return Ok(None) };
+        self.listening.store(true, Ordering::Release);
+        self.link.listen(watch);
+        self.link.flush_now(driver);
+        Ok(Some(Inward { ring, bell, heard }))
+    }
+}
+
+impl Input {
+    /// Keeps handles for a frame that the ring will bring.
+    fn keep(&mut self, carried: Carried) -> Result<(), &'static str> {
+        self.carried.push_back(carried);
+        // As many again may have been announced in what was read, and not be understood yet.
+        let kept: usize = self.carried.iter().map(|carried| carried.handles.len().max(1)).sum();
+        if kept > 2 * CARRIED { Err("it sends handles without end") } else { Ok(()) }
+    }
+
+    /// What came with the last read from the socket, behind the note that it is left: `bytes`, each with its handles. (A
+    /// read ends behind a byte that has handles, so that there is one at the most.)
+    fn split_carried(&mut self, bytes: usize) -> Result<(), &'static str> {
+        let handles = std::mem::take(&mut self.handles);
+        match (bytes, handles.is_empty()) {
+            (0, true) => Ok(()),
+            (1, false) => self.keep(Carried { handles, truncated: false }),
+            _ => Err("it goes on in the socket after leaving it"),
+        }
+    }
+
+    /// Lays the handles of the next frame out for it, once the first of its bytes is there. Returns whether some are
+    /// missing because this process had no room for them.
+    fn hand_over(&mut self) -> bool {
+        if self.buffer.is_empty() {
+            return false;
+        }
+        let Some(Carried { handles, truncated }) = self.next.take() else { return false };
+        self.handles.extend(handles);
+        truncated
+    }
+}
+
+const ASTRAY: &str = "it says that it is where it cannot be in a ring";
