@@ -32,6 +32,12 @@ impl Forged {
         Self(vec![0, 0, 0, 0, kind, 0, 0, 0])
     }
 
+    /// The first words of a node that speaks the versions from `least` to `most`.
+    pub fn greet(least: u16, most: u16, flags: u32) -> Self {
+        let greet = Self::control(kind::GREET).bytes(b"mage\xff\0\0\x01").u16(least).u16(most);
+        greet.u32(1 << 18).u32(100).u16(128).u16(64).u32(flags)
+    }
+
     /// A frame from a port to a port.
     pub fn event(kind: u8, dest: u128, from: u128) -> Self {
         Self::control(kind).u128(dest).u128(from)
@@ -75,6 +81,13 @@ impl Forged {
         credit
             .iter()
             .fold(start, |port, (bytes, messages)| port.u64(bytes.cast_unsigned()).u32(messages.cast_unsigned()))
+    }
+
+    /// The same event, to and from other ports.
+    pub fn between(mut self, dest: u128, from: u128) -> Self {
+        self.0[8..24].copy_from_slice(&dest.to_le_bytes());
+        self.0[24..40].copy_from_slice(&from.to_le_bytes());
+        self
     }
 
     /// Sets the flags.

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use mage_proto::{Discard, Limits, LinkId, Output, Port, SocketPairError, Transmit, describe};
 
 use super::sockets::{Delivery, End, Frame};
-use super::{Actor, Handle, Pairs, Scene, SceneNode};
+use super::{Actor, Handle, Pairs, Scene, SceneNode, road};
 
 impl Scene {
     /// Adds a node that nobody knows.
@@ -25,6 +25,15 @@ impl Scene {
         let theirs =
             self.invitation(inviter, pipes, |node, handle, count| node.invite(handle, count).expect("it may invite").1);
         self.accepts(invitee, pipes, |node| node.accept(theirs).is_ok());
+    }
+
+    /// Adds members whom the broker K has not introduced to each other. The pipe between K and M is called KM and MK.
+    pub fn members(&mut self, labels: &[&str]) {
+        for label in labels {
+            self.stranger(label);
+            self.invites("K", label, &[(&road("K", label), &road(label, "K"))]);
+            self.settle();
+        }
     }
 
     /// Lets `inviter` share pipes with `invitee` over an isolated link.

@@ -122,6 +122,12 @@ impl Scene {
         self.fetch(node);
     }
 
+    /// Makes a pipe between A at X and B at Y.
+    pub fn apart(&mut self) {
+        self.pipe("X", ["A", "B"]);
+        self.moves("B", "Y");
+    }
+
     /// Reads everything that came over the roads to `node`.
     pub fn fetch(&mut self, node: &str) {
         let others: Vec<String> = self.actors.iter().map(|actor| actor.label.clone()).collect();

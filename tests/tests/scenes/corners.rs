@@ -2,15 +2,10 @@
 
 use mage_tests::scene::{Scene, play};
 
-fn apart(scene: &mut Scene) {
-    scene.pipe("X", ["A", "B"]);
-    scene.moves("B", "Y");
-}
-
 #[test]
 fn a_hello_overtakes_the_handoff_that_entitles_it() {
     play(&["X", "Y", "Z"], |scene| {
-        apart(scene);
+        scene.apart();
         scene.hold("Y", "X");
         scene.moves("B", "Z");
         scene.send("B", "from where it is now");
@@ -28,7 +23,7 @@ fn a_hello_overtakes_the_handoff_that_entitles_it() {
 #[test]
 fn a_gone_overtakes_the_handoff_that_makes_it_believed() {
     play(&["X", "Y", "Z"], |scene| {
-        apart(scene);
+        scene.apart();
         scene.hold("Y", "X");
         scene.moves("B", "Z");
         // Z loses Y, so the port there fails and tells A, which knows nothing of it yet.
@@ -46,7 +41,7 @@ fn a_gone_overtakes_the_handoff_that_makes_it_believed() {
 #[test]
 fn a_message_with_a_port_is_lost_after_the_ports_peer_was_told() {
     play(&["X", "Y", "Z"], |scene| {
-        apart(scene);
+        scene.apart();
         scene.hold("Y", "Z");
         scene.carry("B", "Z");
         scene.settle();
@@ -61,7 +56,7 @@ fn a_message_with_a_port_is_lost_after_the_ports_peer_was_told() {
 #[test]
 fn a_port_is_lost_on_its_way_while_its_peer_moves_on() {
     play(&["X", "Y", "Z", "W"], |scene| {
-        apart(scene);
+        scene.apart();
         scene.hold("Y", "Z");
         scene.carry("B", "Z");
         scene.hold("Y", "X");
@@ -78,7 +73,7 @@ fn a_port_is_lost_on_its_way_while_its_peer_moves_on() {
 #[test]
 fn a_move_and_the_close_of_the_peer_cross() {
     play(&["X", "Y", "Z"], |scene| {
-        apart(scene);
+        scene.apart();
         scene.hold("X", "Y");
         scene.close("A");
         scene.carry("B", "Z");
@@ -94,7 +89,7 @@ fn a_move_and_the_close_of_the_peer_cross() {
 fn a_closed_port_hears_of_a_move_that_was_said_before() {
     for first in ["Y", "Z"] {
         play(&["X", "Y", "Z"], |scene| {
-            apart(scene);
+            scene.apart();
             scene.hold("Y", "X");
             scene.hold("Z", "X");
             scene.moves("B", "Z");
@@ -114,7 +109,7 @@ fn a_closed_port_hears_of_a_move_that_was_said_before() {
 #[test]
 fn a_closed_port_outlives_the_moves_of_its_peer() {
     play(&["X", "Y", "Z", "W"], |scene| {
-        apart(scene);
+        scene.apart();
         scene.hold("X", "Y");
         scene.close("A");
         scene.carry("B", "Z");
@@ -135,7 +130,7 @@ fn a_closed_port_outlives_the_moves_of_its_peer() {
 fn a_proxy_fails_before_it_hears_who_writes_next() {
     // Y is a proxy whose target's node dies; its writer at X has moved to W meanwhile, as X's word, held up, says.
     play(&["X", "Y", "Z", "W"], |scene| {
-        apart(scene);
+        scene.apart();
         scene.hold("X", "Y");
         scene.carry("A", "W");
         scene.settle();
@@ -152,7 +147,7 @@ fn a_proxy_fails_before_it_hears_who_writes_next() {
 #[test]
 fn the_writer_of_a_failed_proxy_never_came_to_exist() {
     play(&["X", "Y", "Z", "W"], |scene| {
-        apart(scene);
+        scene.apart();
         scene.hold("X", "W");
         scene.hold("X", "Y");
         scene.carry("A", "W");
@@ -168,7 +163,7 @@ fn the_writer_of_a_failed_proxy_never_came_to_exist() {
 #[test]
 fn an_ended_port_is_moved_twice_before_anything_settles() {
     play(&["X", "Y", "Z"], |scene| {
-        apart(scene);
+        scene.apart();
         scene.send("A", "last words");
         scene.close("A");
         scene.settle();
@@ -187,7 +182,7 @@ fn an_ended_port_is_moved_twice_before_anything_settles() {
 #[test]
 fn an_ended_port_is_closed_before_the_rest_of_it_arrives() {
     play(&["X", "Y", "Z"], |scene| {
-        apart(scene);
+        scene.apart();
         scene.pipe("X", ["C", "D"]);
         scene.send_with("A", "last words", &["D"]);
         scene.close("A");
@@ -205,7 +200,7 @@ fn an_ended_port_is_closed_before_the_rest_of_it_arrives() {
 #[test]
 fn nothing_is_sent_from_a_port_that_ended_before_it_moved() {
     play(&["X", "Y", "Z"], |scene| {
-        apart(scene);
+        scene.apart();
         scene.close("A");
         scene.settle();
         scene.carry("B", "Z");
@@ -218,7 +213,7 @@ fn nothing_is_sent_from_a_port_that_ended_before_it_moved() {
 #[test]
 fn a_port_comes_back_to_where_its_proxy_still_is() {
     play(&["X", "Y", "Z"], |scene| {
-        apart(scene);
+        scene.apart();
         scene.hold("X", "Y");
         scene.moves("B", "Z");
         assert_eq!(scene.census("Y").proxies, 1);
@@ -234,7 +229,7 @@ fn a_port_comes_back_to_where_its_proxy_still_is() {
 #[test]
 fn the_peer_of_a_port_in_a_message_closes_before_it_is_read() {
     play(&["X", "Y", "Z"], |scene| {
-        apart(scene);
+        scene.apart();
         scene.carry("B", "Z");
         scene.settle();
         scene.close("A");
@@ -248,7 +243,7 @@ fn the_peer_of_a_port_in_a_message_closes_before_it_is_read() {
 #[test]
 fn the_peer_of_a_port_in_a_message_dies_before_it_is_read() {
     play(&["X", "Y", "Z"], |scene| {
-        apart(scene);
+        scene.apart();
         scene.pipe("X", ["C", "D"]);
         scene.carry("A", "Z");
         scene.settle();
@@ -264,7 +259,7 @@ fn the_peer_of_a_port_in_a_message_dies_before_it_is_read() {
 fn a_port_closes_inside_its_own_message() {
     // The reader closes the pipe that brings another port of the same pipe's owner: nothing waits for anything.
     play(&["X", "Y"], |scene| {
-        apart(scene);
+        scene.apart();
         scene.pipe("X", ["C", "D"]);
         scene.send_with("A", "the other pipe", &["D"]);
         scene.send_with("C", "the end of the first", &["A"]);
@@ -281,8 +276,7 @@ fn a_port_travels_over_its_own_pipe_behind_proxies_and_does_not_travel_for_ever(
     play(&["X", "Y"], |scene| {
         // B came back to X, and A does not know it yet: what A sends goes round by Y, where it takes B along, and never
         // meets it, because B is always one node ahead.
-        scene.pipe("X", ["A", "B"]);
-        scene.moves("B", "Y");
+        scene.apart();
         scene.hold("Y", "X");
         scene.carry("B", "X");
         while !scene.holds("B") {

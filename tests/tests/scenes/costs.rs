@@ -13,8 +13,7 @@ const NOTE: usize = "a port".len() + 2;
 #[test]
 fn a_small_message_costs_48_bytes_besides_its_payload() {
     play(&["X", "Y"], |scene| {
-        scene.pipe("X", ["A", "B"]);
-        scene.moves("B", "Y");
+        scene.apart();
         scene.bytes();
         for text in ["", "x", "hello", &"x".repeat(64), &"x".repeat(1024)] {
             scene.send("A", text);
@@ -42,8 +41,7 @@ fn the_move_of_an_idle_port_costs_two_control_frames_between_two_nodes() {
 #[test]
 fn the_move_of_an_idle_port_costs_four_control_frames_among_three_nodes() {
     play(&["X", "Y", "Z"], |scene| {
-        scene.pipe("X", ["A", "B"]);
-        scene.moves("B", "Y");
+        scene.apart();
         scene.frames();
         scene.bytes();
         scene.moves("B", "Z");
@@ -57,8 +55,7 @@ fn the_move_of_an_idle_port_costs_four_control_frames_among_three_nodes() {
 #[test]
 fn moves_of_both_ends_at_once_cost_five_control_frames_each() {
     play(&["X", "Y", "W", "Z"], |scene| {
-        scene.pipe("X", ["A", "B"]);
-        scene.moves("B", "Y");
+        scene.apart();
         scene.frames();
         scene.bytes();
         // Neither knows of the other's move: the dearest case.

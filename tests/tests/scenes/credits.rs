@@ -211,8 +211,7 @@ fn a_pipe_within_a_node_has_the_same_window() {
 #[test]
 fn a_moved_sender_may_use_its_whole_window_before_the_reader_knows_it() {
     play(&["X", "Y", "Z"], |scene| {
-        scene.pipe("X", ["A", "B"]);
-        scene.moves("B", "Y");
+        scene.apart();
         scene.hold("X", "Y");
         scene.carry("A", "Z");
         scene.settle();

@@ -1,12 +1,7 @@
 //! Orderly ends: whoever is left reads what was sent before, then sees the close; unread things are let go of.
 
 use mage_proto::{CloseReason, SendErrorKind};
-use mage_tests::scene::{Scene, play};
-
-fn apart(scene: &mut Scene) {
-    scene.pipe("X", ["A", "B"]);
-    scene.moves("B", "Y");
-}
+use mage_tests::scene::play;
 
 #[test]
 fn there_is_nothing_to_read_until_something_was_sent_and_then_the_close() {
@@ -22,7 +17,7 @@ fn there_is_nothing_to_read_until_something_was_sent_and_then_the_close() {
 #[test]
 fn messages_come_out_in_order_as_many_as_are_asked_for() {
     play(&["X", "Y"], |scene| {
-        apart(scene);
+        scene.apart();
         for text in ["one", "two", "three"] {
             scene.send("A", text);
         }
@@ -47,7 +42,7 @@ fn a_closed_end_of_a_pipe_within_a_node_leaves_nothing() {
 #[test]
 fn nothing_is_sent_to_a_closed_end_and_the_message_comes_back() {
     play(&["X", "Y"], |scene| {
-        apart(scene);
+        scene.apart();
         scene.close("B");
         scene.settle();
         scene.pipe("X", ["C", "D"]);
@@ -60,7 +55,7 @@ fn nothing_is_sent_to_a_closed_end_and_the_message_comes_back() {
 #[test]
 fn a_message_that_crosses_a_close_is_let_go_of_with_its_ports() {
     play(&["X", "Y"], |scene| {
-        apart(scene);
+        scene.apart();
         scene.pipe("X", ["C", "D"]);
         scene.close("B");
         scene.send_handles("A", "handles", &["h"]);
@@ -108,7 +103,7 @@ fn a_pipe_is_sent_and_its_peer_closed_in_every_order() {
 #[test]
 fn a_pipe_with_unread_messages_is_closed_at_the_reader() {
     play(&["X", "Y"], |scene| {
-        apart(scene);
+        scene.apart();
         for n in 0..20 {
             scene.send("A", &format!("{n}"));
         }
@@ -122,7 +117,7 @@ fn a_pipe_with_unread_messages_is_closed_at_the_reader() {
 #[test]
 fn a_closed_end_in_a_message_that_arrives_at_a_closed_end() {
     play(&["X", "Y"], |scene| {
-        apart(scene);
+        scene.apart();
         scene.pipe("X", ["C", "D"]);
         scene.send("C", "unread");
         scene.close("C");
@@ -154,7 +149,7 @@ fn ports_in_the_queue_of_a_dropped_port_are_closed_with_it() {
 #[test]
 fn closing_a_port_sends_ports_to_a_dropped_one() {
     play(&["X", "Y", "Z"], |scene| {
-        apart(scene);
+        scene.apart();
         scene.pipe("X", ["C", "D"]);
         scene.moves("D", "Z");
         scene.carry("B", "Z");
@@ -186,7 +181,7 @@ fn a_node_with_pipes_of_its_own_shuts_down() {
 #[test]
 fn what_is_sent_behind_a_port_into_a_closed_pipe_is_let_go_of() {
     play(&["X", "Y"], |scene| {
-        apart(scene);
+        scene.apart();
         scene.hold("Y", "X");
         scene.close("B");
         scene.pipe("X", ["C", "D"]);
@@ -204,7 +199,7 @@ fn what_is_sent_behind_a_port_into_a_closed_pipe_is_let_go_of() {
 #[test]
 fn the_reason_of_a_close_reaches_whoever_holds_the_other_end_by_then() {
     play(&["X", "Y", "Z"], |scene| {
-        apart(scene);
+        scene.apart();
         scene.carry("B", "Z");
         scene.close_saying("A", 42, "went home");
         scene.settle();
@@ -219,7 +214,7 @@ fn the_reason_of_a_close_reaches_whoever_holds_the_other_end_by_then() {
 #[test]
 fn a_message_is_rejected_with_where_it_came_from() {
     play(&["X", "Y", "Z"], |scene| {
-        apart(scene);
+        scene.apart();
         scene.send("B", "nonsense");
         scene.settle();
         scene.said("X");

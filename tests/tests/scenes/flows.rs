@@ -4,8 +4,7 @@ use mage_tests::scene::{Scene, tell};
 
 /// A pipe between A at X and B at Y, as all flows begin.
 fn a_pipe_from_x_to_y(scene: &mut Scene) {
-    scene.pipe("X", ["A", "B"]);
-    scene.moves("B", "Y");
+    scene.apart();
     scene.begin();
 }
 

@@ -23,6 +23,16 @@ fn talk(scene: &mut Scene, one: &str, other: &str) {
     scene.reads(one, &["and back"]);
 }
 
+/// X makes a pipe and sends one end of it to I.
+#[track_caller]
+fn a_new_pipe_leads_across(scene: &mut Scene) {
+    scene.pipe("X", ["A", "B"]);
+    scene.send_with("P", "a port", &["B"]);
+    scene.settle();
+    scene.reads("Q", &["a port"]);
+    talk(scene, "A", "B");
+}
+
 #[test]
 fn nodes_of_different_networks_share_pipes() {
     play(&STAGE, |scene| {
@@ -166,9 +176,7 @@ fn a_node_that_passes_itself_off_as_another_is_not_believed() {
         scene.shares("X", "I", &[("P", "Q")]);
         scene.lose("I", "X");
         let m = scene.name("M").bits();
-        let magic = u64::from_le_bytes(*b"mage\xff\0\0\x01");
-        let greet = Forged::control(kind::GREET).u64(magic).u16(1).u16(1).u32(1 << 18).u32(100).u16(9).u16(9).u32(1);
-        scene.forge("I", "X", greet.u128(m).frame());
+        scene.forge("I", "X", Forged::greet(1, 1, 1).u128(m).frame());
         scene.pass("I", "X", 1);
         let xm = scene.port_bits("XM");
         let mx = scene.port_bits("MX");
@@ -222,11 +230,7 @@ fn a_node_that_is_renamed_keeps_its_isolated_links() {
         scene.invites("K", "X", &[("KX", "XK")]);
         scene.settle();
         talk(scene, "P", "Q");
-        scene.pipe("X", ["A", "B"]);
-        scene.send_with("P", "a port", &["B"]);
-        scene.settle();
-        scene.reads("Q", &["a port"]);
-        talk(scene, "A", "B");
+        a_new_pipe_leads_across(scene);
         talk(scene, "KX", "XK");
     });
 }
@@ -253,11 +257,7 @@ fn a_node_shares_pipes_with_itself() {
         scene.shares("X", "X", &[("P", "Q")]);
         scene.settle();
         talk(scene, "P", "Q");
-        scene.pipe("X", ["A", "B"]);
-        scene.send_with("P", "a port", &["B"]);
-        scene.settle();
-        scene.reads("Q", &["a port"]);
-        talk(scene, "A", "B");
+        a_new_pipe_leads_across(scene);
         scene.is_collapsed();
     });
 }

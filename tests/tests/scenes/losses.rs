@@ -1,12 +1,7 @@
 //! Disorderly ends: nodes crash, links break, introductions are refused. Whoever depended on it learns of a loss, after
 //! reading what arrived; nobody else notices.
 
-use mage_tests::scene::{Scene, play};
-
-fn apart(scene: &mut Scene) {
-    scene.pipe("X", ["A", "B"]);
-    scene.moves("B", "Y");
-}
+use mage_tests::scene::play;
 
 #[test]
 fn the_node_that_a_port_moved_to_drops_it_and_dies() {
@@ -27,7 +22,7 @@ fn the_node_that_a_port_moved_to_drops_it_and_dies() {
 #[test]
 fn a_node_dies_after_it_took_a_port() {
     play(&["X", "Y"], |scene| {
-        apart(scene);
+        scene.apart();
         scene.crash("Y");
         scene.settle();
         scene.sees_loss("A");
@@ -38,7 +33,7 @@ fn a_node_dies_after_it_took_a_port() {
 #[test]
 fn a_link_breaks_behind_a_proxy_before_it_goes() {
     play(&["X", "Y", "Z"], |scene| {
-        apart(scene);
+        scene.apart();
         scene.hold("X", "Y");
         scene.hold("Z", "X");
         scene.carry("B", "Z");
@@ -55,7 +50,7 @@ fn a_link_breaks_behind_a_proxy_before_it_goes() {
 #[test]
 fn a_link_breaks_behind_a_proxy_that_knows_its_next_writer() {
     play(&["X", "Y", "Z"], |scene| {
-        apart(scene);
+        scene.apart();
         scene.carry("B", "Z");
         scene.hold("Y", "Z");
         scene.settle();
@@ -83,7 +78,7 @@ fn the_target_of_a_proxy_beside_its_peer_dies() {
 #[test]
 fn a_crash_behind_a_proxy_reaches_the_other_end() {
     play(&["X", "Y", "Z"], |scene| {
-        apart(scene);
+        scene.apart();
         scene.hold("Z", "X");
         scene.carry("B", "Z");
         scene.settle();
@@ -97,7 +92,7 @@ fn a_crash_behind_a_proxy_reaches_the_other_end() {
 #[test]
 fn what_was_written_before_a_crash_is_still_delivered() {
     play(&["X", "Y"], |scene| {
-        apart(scene);
+        scene.apart();
         scene.send("B", "one");
         scene.send("B", "two");
         scene.crash("Y");
@@ -110,7 +105,7 @@ fn what_was_written_before_a_crash_is_still_delivered() {
 #[test]
 fn what_a_broken_link_lost_ends_the_pipe_after_what_arrived() {
     play(&["X", "Y"], |scene| {
-        apart(scene);
+        scene.apart();
         scene.send("A", "one");
         scene.settle();
         scene.send("A", "lost");
@@ -125,7 +120,7 @@ fn what_a_broken_link_lost_ends_the_pipe_after_what_arrived() {
 #[test]
 fn pipes_that_never_touched_a_lost_node_live_on() {
     play(&["X", "Y", "Z", "W"], |scene| {
-        apart(scene);
+        scene.apart();
         scene.pipe("X", ["C", "D"]);
         scene.moves("C", "W");
         scene.moves("D", "Z");
@@ -141,7 +136,7 @@ fn pipes_that_never_touched_a_lost_node_live_on() {
 #[test]
 fn a_message_brings_a_port_whose_peers_node_died_meanwhile() {
     play(&["X", "Y", "Z"], |scene| {
-        apart(scene);
+        scene.apart();
         scene.hold("X", "Z");
         scene.carry("A", "Z");
         scene.crash("Y");
@@ -155,7 +150,7 @@ fn a_message_brings_a_port_whose_peers_node_died_meanwhile() {
 #[test]
 fn a_lost_port_that_moves_brings_the_rest_of_its_messages_and_the_loss() {
     play(&["X", "Y", "Z"], |scene| {
-        apart(scene);
+        scene.apart();
         scene.send("A", "one");
         scene.send("A", "two");
         scene.settle();
@@ -170,7 +165,7 @@ fn a_lost_port_that_moves_brings_the_rest_of_its_messages_and_the_loss() {
 #[test]
 fn a_peer_is_lost_while_its_port_waits_in_an_unread_message() {
     play(&["X", "Y", "Z"], |scene| {
-        apart(scene);
+        scene.apart();
         scene.pipe("X", ["C", "D"]);
         scene.send_with("C", "a port", &["A"]);
         scene.crash("Y");
@@ -183,7 +178,7 @@ fn a_peer_is_lost_while_its_port_waits_in_an_unread_message() {
 #[test]
 fn a_close_that_the_crash_overtakes_is_a_loss() {
     play(&["X", "Y", "Z"], |scene| {
-        apart(scene);
+        scene.apart();
         scene.hold("Y", "X");
         scene.close("B");
         scene.cut("X", "Y");
@@ -196,8 +191,7 @@ fn a_close_that_the_crash_overtakes_is_a_loss() {
 fn a_port_goes_to_a_lost_node_through_a_pipe_that_does_not_know_yet() {
     play(&["X", "Y", "Z"], |scene| {
         // The road to Z leads over Y's proxy; Y learns of Z's death while X's message is under way.
-        scene.pipe("X", ["A", "B"]);
-        scene.moves("B", "Y");
+        scene.apart();
         scene.hold("Z", "X");
         scene.carry("B", "Z");
         scene.settle();
@@ -238,11 +232,7 @@ fn an_introduction_is_refused_while_a_port_moves_on() {
 #[test]
 fn an_introduction_that_is_refused_to_one_is_told_to_both() {
     play(&["K"], |scene| {
-        for (member, pipes) in [("X", ("KX", "XK")), ("Y", ("KY", "YK"))] {
-            scene.stranger(member);
-            scene.invites("K", member, &[pipes]);
-            scene.settle();
-        }
+        scene.members(&["X", "Y"]);
         let (x, y) = (scene.name("X"), scene.name("Y"));
         scene.node("K").forbid_introduction(x, y);
         scene.pipe("X", ["A", "B"]);
@@ -266,11 +256,7 @@ fn an_introduction_that_is_refused_to_one_is_told_to_both() {
 #[test]
 fn the_socket_of_an_introduction_breaks_after_messages_were_queued() {
     play(&["K"], |scene| {
-        for (member, pipes) in [("X", ("KX", "XK")), ("Y", ("KY", "YK"))] {
-            scene.stranger(member);
-            scene.invites("K", member, &[pipes]);
-            scene.settle();
-        }
+        scene.members(&["X", "Y"]);
         scene.pipe("K", ["A", "B"]);
         scene.send_with("KX", "an end", &["A"]);
         scene.send_with("KY", "an end", &["B"]);
@@ -298,11 +284,7 @@ fn the_socket_of_an_introduction_breaks_after_messages_were_queued() {
 #[test]
 fn no_socket_can_be_made_for_an_introduction() {
     play(&["K"], |scene| {
-        for (member, pipes) in [("X", ("KX", "XK")), ("Y", ("KY", "YK"))] {
-            scene.stranger(member);
-            scene.invites("K", member, &[pipes]);
-            scene.settle();
-        }
+        scene.members(&["X", "Y"]);
         scene.refuse_pairs();
         scene.pipe("K", ["A", "B"]);
         scene.send_with("KX", "an end", &["A"]);
@@ -319,7 +301,7 @@ fn no_socket_can_be_made_for_an_introduction() {
 fn a_node_dies_while_an_end_of_it_is_handed_on() {
     // B moves on from Y while X moves A; Y dies with its Handoff told and the port not arrived.
     play(&["X", "Y", "Z", "W"], |scene| {
-        apart(scene);
+        scene.apart();
         scene.hold("Y", "Z");
         scene.carry("B", "Z");
         scene.carry("A", "W");
@@ -336,7 +318,7 @@ fn a_node_dies_while_an_end_of_it_is_handed_on() {
 #[test]
 fn nodes_die_one_after_the_other_and_nothing_lingers() {
     play(&["X", "Y", "Z", "W"], |scene| {
-        apart(scene);
+        scene.apart();
         scene.hold("Y", "X");
         scene.hold("Z", "X");
         scene.moves("B", "Z");

@@ -143,8 +143,7 @@ fn pipes_whose_far_ends_are_both_closed_are_merged() {
 fn an_orphan_is_merged_before_its_close_has_arrived() {
     // B' came to Y after its far end was closed: the rest of A's stream is still under way through the proxy.
     play(&["X", "Y", "Z"], |scene| {
-        scene.pipe("X", ["A", "B"]);
-        scene.moves("B", "Y");
+        scene.apart();
         scene.send("A", "last words");
         scene.close("A");
         scene.settle();
@@ -166,8 +165,7 @@ fn an_orphan_is_merged_before_its_close_has_arrived() {
 #[test]
 fn an_orphan_whose_rest_is_held_up_is_merged() {
     play(&["X", "Y", "Z"], |scene| {
-        scene.pipe("X", ["A", "B"]);
-        scene.moves("B", "Y");
+        scene.apart();
         // B becomes an orphan where it arrives: its far end is a stub, closed before the move.
         scene.send("A", "one");
         scene.close("A");

@@ -1,0 +1,6 @@
+//! Nodes meet and part: invitations, referrals by members, introductions, Bye.
+
+mod introductions;
+mod invitations;
+mod leaving;
+mod referrals;
