@@ -19,7 +19,7 @@ mod rig;
 mod sequences;
 #[path = "conformance/timers.rs"]
 mod timers;
-#[path = "conformance/watches.rs"]
+#[path = "conformance/watches/mod.rs"]
 mod watches;
 
 /// One module of tests per adapter: `name: Rig { groups }`.
