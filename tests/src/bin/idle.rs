@@ -42,7 +42,7 @@ fn measure(executor: Executor, seconds: u64) -> u64 {
     let pipe = worker.take_pipe().expect("a pipe");
     running.run(talk(&pipe));
     let before = ticks(std::process::id()) + ticks(worker.id());
-    // The one sleep in the house: doing nothing is what is measured.
+    // Not to wait for anything: doing nothing is what is measured.
     thread::sleep(Duration::from_secs(seconds));
     let used = ticks(std::process::id()) + ticks(worker.id()) - before;
     println!("{executor}: {used} clock ticks of both processes in {seconds} s");

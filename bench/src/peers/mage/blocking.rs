@@ -52,6 +52,7 @@ fn between_processes(job: &Job, node: &Node) -> Result<Sample> {
         Workload::Pass1 => gauge.round_trips(|number| listen(number as i64, hand(node, remote, number as i64)?))?,
         Workload::Pass32 => gauge.bursts(32, |count| pass_many(node, remote, count as i64))?,
         Workload::Pipes10K => keep_many(&gauge, &server, node, remote)?,
+        // Sleeps because doing nothing is what is measured, not to wait for anything.
         Workload::Idle => gauge.idle(thread::sleep)?,
         _ => pushes(job, &gauge, &remotes)?,
     };

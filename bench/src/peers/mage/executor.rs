@@ -108,6 +108,7 @@ async fn client(job: &'static Job, adapter: impl Adapter, sleep: Sleep) -> Resul
 }
 
 async fn idle(gauge: &Gauge, sleep: Sleep) -> Result<Sample> {
+    // As [`Gauge::idle`]: doing nothing is what is measured.
     sleep(Gauge::SETTLING).await;
     let before = gauge.others()?;
     sleep(Gauge::IDLE).await;
