@@ -128,6 +128,16 @@ impl Scene {
         self.moves("B", "Y");
     }
 
+    /// Makes a pipe at the broker K, whose end A goes to X and whose end B goes to Y.
+    pub fn gives_an_end_each(&mut self) {
+        self.pipe("K", ["A", "B"]);
+        self.send_with("KX", "an end", &["A"]);
+        self.send_with("KY", "an end", &["B"]);
+        self.settle();
+        self.reads("XK", &["an end"]);
+        self.reads("YK", &["an end"]);
+    }
+
     /// Reads everything that came over the roads to `node`.
     pub fn fetch(&mut self, node: &str) {
         let others: Vec<String> = self.actors.iter().map(|actor| actor.label.clone()).collect();

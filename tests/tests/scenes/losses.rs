@@ -257,12 +257,7 @@ fn an_introduction_that_is_refused_to_one_is_told_to_both() {
 fn the_socket_of_an_introduction_breaks_after_messages_were_queued() {
     play(&["K"], |scene| {
         scene.members(&["X", "Y"]);
-        scene.pipe("K", ["A", "B"]);
-        scene.send_with("KX", "an end", &["A"]);
-        scene.send_with("KY", "an end", &["B"]);
-        scene.settle();
-        scene.reads("XK", &["an end"]);
-        scene.reads("YK", &["an end"]);
+        scene.gives_an_end_each();
         scene.send("A", "queued");
         scene.cut("X", "Y");
         scene.settle();
@@ -286,12 +281,7 @@ fn no_socket_can_be_made_for_an_introduction() {
     play(&["K"], |scene| {
         scene.members(&["X", "Y"]);
         scene.refuse_pairs();
-        scene.pipe("K", ["A", "B"]);
-        scene.send_with("KX", "an end", &["A"]);
-        scene.send_with("KY", "an end", &["B"]);
-        scene.settle();
-        scene.reads("XK", &["an end"]);
-        scene.reads("YK", &["an end"]);
+        scene.gives_an_end_each();
         scene.sees_loss("A");
         scene.sees_loss("B");
     });

@@ -8,12 +8,7 @@ fn the_broker_dies_while_somebody_is_sought() {
     play(&["K"], |scene| {
         scene.members(&["X", "Y"]);
         scene.withhold_pairs();
-        scene.pipe("K", ["A", "B"]);
-        scene.send_with("KX", "an end", &["A"]);
-        scene.send_with("KY", "an end", &["B"]);
-        scene.settle();
-        scene.reads("XK", &["an end"]);
-        scene.reads("YK", &["an end"]);
+        scene.gives_an_end_each();
         scene.send("A", "for nobody");
         scene.crash("K");
         scene.settle();

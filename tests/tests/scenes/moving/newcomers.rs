@@ -42,12 +42,7 @@ fn members_that_never_met_are_introduced_by_a_pipe() {
     play(&["K"], |scene| {
         scene.members(&["X", "Y"]);
         assert_eq!((scene.census("X").links, scene.census("Y").links), (1, 1));
-        scene.pipe("K", ["A", "B"]);
-        scene.send_with("KX", "an end", &["A"]);
-        scene.send_with("KY", "an end", &["B"]);
-        scene.settle();
-        scene.reads("XK", &["an end"]);
-        scene.reads("YK", &["an end"]);
+        scene.gives_an_end_each();
         talk(scene, "A", "B");
         scene.is_collapsed();
         assert_eq!((scene.census("X").links, scene.census("Y").links), (2, 2), "they have met");
