@@ -70,8 +70,10 @@ pub(crate) fn take(size: usize) -> BytesMut {
 /// Keeps what is left of a buffer whose contents, so many bytes, went into a payload.
 pub(crate) fn keep(rest: BytesMut, payload: usize) {
     if (LEAST..=MOST).contains(&payload) {
+        // All that it holds on to, which may be much more than the payload: it grew, or was made for a larger one.
+        let size = payload + rest.capacity();
         // A thread that is ending keeps nothing. The surplus is dropped outside the borrow.
-        let surplus = SPARE.try_with(|spare| spare.borrow_mut().keep(rest, payload.next_multiple_of(STEP)));
+        let surplus = SPARE.try_with(|spare| spare.borrow_mut().keep(rest, size));
         drop(surplus);
     }
 }
@@ -99,6 +101,16 @@ mod tests {
         let _somebody_else: Vec<Vec<u8>> = (0..100).map(|_| Vec::with_capacity(1 << 17)).collect();
         assert_eq!(payload(70_001).as_ptr(), place);
         assert!(second.iter().all(|byte| *byte == 7));
+    }
+
+    #[test]
+    fn a_large_buffer_that_carried_little_counts_as_large() {
+        drop(payload(MOST));
+        let small = payload(LEAST);
+        let large = payload(MOST);
+        drop((small, large));
+        let kept = SPARE.with(|spare| spare.borrow().bytes);
+        assert_eq!(kept, 2 * MOST);
     }
 
     #[test]
