@@ -163,7 +163,7 @@ impl Reactor {
             return;
         }
         seat.leader = Leader::Vacant;
-        seat.wanted = self.sockets.any_due();
+        seat.wanted = self.sockets.any_urgent();
         if seat.wanted || seat.service == Service::Sleeps {
             seat.service = Service::LooksOn;
             self.service.notify_one();
@@ -209,6 +209,14 @@ impl Reactor {
         }
     }
 
+    /// As [`attend`](Self::attend), for what has time until the thread that is running waits or leads again, or else until
+    /// the service thread's next look.
+    pub(crate) fn attend_soon(&self) {
+        if self.asleep.load(Ordering::SeqCst) {
+            self.attend();
+        }
+    }
+
     /// The service thread: leads when nobody else does.
     pub(crate) fn serve(&self) {
         let mut seat = lock(&self.seat);
@@ -217,7 +225,7 @@ impl Reactor {
             let unused = seat.turns == seen;
             seen = seat.turns;
             let vacant = seat.leader == Leader::Vacant;
-            if vacant && (unused || seat.wanted) {
+            if vacant && (unused || seat.wanted || self.sockets.any_due()) {
                 seat.leader = Leader::Service;
                 seat.wanted = false;
                 drop(seat);

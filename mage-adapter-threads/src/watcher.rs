@@ -45,6 +45,8 @@ pub(crate) struct Sockets {
     watches: Mutex<Watches>,
     /// Whoever must be called without the operating system saying so.
     due: Mutex<VecDeque<Arc<Watched>>>,
+    /// One of them has no time to wait until the thread that is running waits.
+    hurry: AtomicBool,
 }
 
 #[derive(Default)]
@@ -62,7 +64,7 @@ impl Sockets {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
         let bell = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
         epoll::add(&epoll, &bell, epoll::EventData::new_u64(BELL), epoll::EventFlags::IN | epoll::EventFlags::ET)?;
-        Ok(Self { epoll, bell, watches: Mutex::default(), due: Mutex::default() })
+        Ok(Self { epoll, bell, watches: Mutex::default(), due: Mutex::default(), hurry: AtomicBool::new(false) })
     }
 
     /// Starts to watch `socket`.
@@ -127,6 +129,7 @@ impl Sockets {
 
     /// Calls whoever is due. Only the leader may do this.
     pub(crate) fn call_due(&self) {
+        self.hurry.store(false, Ordering::SeqCst);
         // One round: who becomes due meanwhile waits until sockets and timers had their turn.
         let round = std::mem::take(&mut *lock(&self.due));
         for watched in round {
@@ -139,6 +142,11 @@ impl Sockets {
     /// Says whether somebody is due.
     pub(crate) fn any_due(&self) -> bool {
         !lock(&self.due).is_empty()
+    }
+
+    /// Says whether somebody is due who has no time.
+    pub(crate) fn any_urgent(&self) -> bool {
+        self.hurry.load(Ordering::SeqCst)
     }
 
     /// Stops every watch, and refuses new ones.
@@ -251,13 +259,28 @@ impl Watched {
     }
 
     fn wake(self: &Arc<Self>) {
-        if self.due.swap(true, Ordering::SeqCst) {
-            return;
-        }
-        if let Some(reactor) = self.reactor.upgrade() {
-            lock(&reactor.sockets.due).push_back(Arc::clone(self));
+        let Some(reactor) = self.reactor.upgrade() else { return };
+        let was_due = self.become_due(&reactor);
+        let was_urgent = reactor.sockets.hurry.swap(true, Ordering::SeqCst);
+        if !(was_due && was_urgent) {
             reactor.attend();
         }
+    }
+
+    fn wake_soon(self: &Arc<Self>) {
+        let Some(reactor) = self.reactor.upgrade() else { return };
+        if !self.become_due(&reactor) {
+            reactor.attend_soon();
+        }
+    }
+
+    /// Returns whether it was due already.
+    fn become_due(self: &Arc<Self>, reactor: &Reactor) -> bool {
+        let was_due = self.due.swap(true, Ordering::SeqCst);
+        if !was_due {
+            lock(&reactor.sockets.due).push_back(Arc::clone(self));
+        }
+        was_due
     }
 
     fn stop(&self) {
@@ -288,6 +311,10 @@ impl WatchControl for Control {
 
     fn wake(&self) {
         self.0.wake();
+    }
+
+    fn wake_soon(&self) {
+        self.0.wake_soon();
     }
 
     fn stop(&self) {

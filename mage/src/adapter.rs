@@ -126,6 +126,10 @@ pub trait WatchControl: fmt::Debug + Send + Sync {
     fn want_write(&self, on: bool);
     /// See [`Watch::wake`].
     fn wake(&self);
+    /// See [`Watch::wake_soon`]. An adapter for which the two are one leaves this as it is.
+    fn wake_soon(&self) {
+        self.wake();
+    }
     /// Stops the watch. After it returns no *new* call of the callback begins, even when it is called from inside
     /// that callback.
     fn stop(&self);
@@ -151,6 +155,13 @@ impl Watch {
     /// Several wakes before that call are one.
     pub fn wake(&self) {
         self.0.wake();
+    }
+
+    /// As [`wake`](Self::wake), for what has a little time: until the calling thread has run what it was woken for, or
+    /// waits. It is a few milliseconds at the most, whatever the thread does. Where threads run at will, that saves waking
+    /// another one for what this one is about to do.
+    pub fn wake_soon(&self) {
+        self.0.wake_soon();
     }
 }
 

@@ -15,7 +15,9 @@
 //!    watch, so it runs on the adapter: the link's task on tokio and smol, the polling thread on threads. It takes up to
 //!    64 KiB a call, again and again until nothing is left.
 //! 4. What a read sets going (answers of the protocol, what proxies pass on, what wakers send in place) is written by the
-//!    thread that read, once, after everything read was handled.
+//!    thread that read, once, after everything read was handled. If it woke somebody, it goes out with what that one
+//!    sends, or else when the thread has run it or waits, a few milliseconds later at the most; so does the news that an
+//!    end was closed.
 //! 5. Credit that a receive gives back is written at once: the far end may be waiting for it.
 //! 6. A thread that is about to sleep in [`block_on`](crate::backend::Backend::block_on) writes what it queued before.
 //! 7. When the socket is full, the watch's interest in writing is on until it took everything, and off again; when the
@@ -43,6 +45,12 @@ use crate::socket;
 pub(super) const LARGE: usize = 16 << 10;
 /// After so many batches the rest is left to the flusher's next call, so that nobody writes for others without end.
 const ROUNDS: u32 = 8;
+/// The flusher was not woken.
+pub(super) const NOT: u8 = 0;
+/// It comes when it suits it.
+const SOON: u8 = 1;
+/// It was woken.
+const NOW: u8 = 2;
 /// How long to wait before writing again when the system is short of something and will not say when that ends.
 const SHORTAGE: Duration = Duration::from_millis(10);
 
@@ -185,10 +193,27 @@ impl Link {
         }
     }
 
+    /// Rule 4, where it has time: nobody waits for the news that an end is closed.
+    pub(super) fn flush_closed(self: &Arc<Self>) {
+        if !Deferral::defer(self) && !self.full.load(Ordering::Acquire) && !self.turn.remind() {
+            self.flush_soon();
+        }
+    }
+
+    /// Leaves the writing to this thread's next, or its sleep, and to the flusher if neither comes soon.
+    fn flush_soon(self: &Arc<Self>) {
+        remember(self);
+        if let Some(watch) = self.watch()
+            && self.summoned.fetch_max(SOON, Ordering::AcqRel) == NOT
+        {
+            watch.wake_soon();
+        }
+    }
+
     pub(super) fn wake_flusher(&self) {
         // Before the watch exists nobody is woken; whoever installs it comes here again.
         if let Some(watch) = self.watch()
-            && !self.summoned.swap(true, Ordering::AcqRel)
+            && self.summoned.fetch_max(NOW, Ordering::AcqRel) != NOW
         {
             watch.wake();
         }
@@ -216,6 +241,8 @@ impl Link {
 thread_local! {
     /// This thread is inside a read callback.
     static READING: Cell<bool> = const { Cell::new(false) };
+    /// Somebody was woken inside it.
+    static WOKEN: Cell<bool> = const { Cell::new(false) };
     /// Links that became ready inside it.
     static DEFERRED: RefCell<Vec<Arc<Link>>> = const { RefCell::new(Vec::new()) };
     /// The link that this thread queued to last without writing; the flusher was woken for it.
@@ -245,6 +272,13 @@ impl Deferral {
                 .is_ok()
     }
 
+    /// Somebody is woken: if it is on a thread that defers, what it will send and what waits go out together.
+    pub(super) fn has_woken() {
+        if READING.get() {
+            WOKEN.set(true);
+        }
+    }
+
     /// Flushes what waited.
     pub(super) fn end(self) {
         // Dropping does it, also when a waker panics.
@@ -255,17 +289,27 @@ impl Drop for Deferral {
     fn drop(&mut self) {
         if self.outermost {
             READING.set(false);
-            flush_deferred();
+            if WOKEN.take() {
+                for_each_deferred(Link::flush_soon);
+            } else {
+                flush_deferred();
+            }
         }
     }
 }
 
 fn flush_deferred() {
-    // One at a time, so that the list keeps its memory.
-    while let Some(link) = DEFERRED.try_with(|deferred| deferred.borrow_mut().pop()).ok().flatten() {
+    for_each_deferred(|link| {
         if let Some(driver) = link.driver.upgrade() {
             link.flush(&driver);
         }
+    });
+}
+
+fn for_each_deferred(act: impl Fn(&Arc<Link>)) {
+    // One at a time, so that the list keeps its memory.
+    while let Some(link) = DEFERRED.try_with(|deferred| deferred.borrow_mut().pop()).ok().flatten() {
+        act(&link);
     }
 }
 

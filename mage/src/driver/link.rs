@@ -3,12 +3,12 @@
 //! What must hold: a link is closed once, whoever opens it meanwhile.
 
 use std::os::fd::{AsFd, OwnedFd};
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU8};
 use std::sync::{Arc, Weak};
 
 use mage_proto::LinkId;
 
-use super::flush::Sender;
+use super::flush::{self, Sender};
 use super::{Driver, reading};
 use crate::adapter::Watch;
 use crate::node::NodeEvent;
@@ -31,8 +31,8 @@ pub(super) struct Link {
     pub(super) full: AtomicBool,
     /// The watch's interest in writing is on.
     pub(super) writing: AtomicBool,
-    /// The flusher was woken and has not come yet.
-    pub(super) summoned: AtomicBool,
+    /// Whether the flusher was woken and has not come yet: [`NOT`](super::flush::NOT) and so on.
+    pub(super) summoned: AtomicU8,
 }
 
 /// The link's watch. Opening and closing may happen on two threads at once, in either order.
@@ -54,7 +54,7 @@ impl Link {
             answerable: AtomicBool::new(false),
             full: AtomicBool::new(false),
             writing: AtomicBool::new(false),
-            summoned: AtomicBool::new(false),
+            summoned: AtomicU8::new(flush::NOT),
         }
     }
 

@@ -138,11 +138,19 @@ impl Driver {
         self.perform_with(effects, |link| link.flush_sent(self, large));
     }
 
+    /// Performs what the application's closing set going.
+    fn perform_closed(&self, effects: &mut Effects) {
+        self.perform_with(effects, |link| link.flush_closed());
+    }
+
     fn perform_with(&self, effects: &mut Effects, flush: impl Fn(&Arc<Link>)) {
         if !effects.is_empty() {
             for effect in effects.drain() {
                 match effect {
-                    Effect::Wake(waker) => waker.wake(),
+                    Effect::Wake(waker) => {
+                        flush::Deferral::has_woken();
+                        waker.wake();
+                    }
                     Effect::Flush(link) => flush(&link),
                     Effect::Open(link) => self.open(&link),
                     Effect::Close(link) => link.close(),

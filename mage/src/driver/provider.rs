@@ -250,7 +250,7 @@ impl Backend for Driver {
     fn close(&self, end: End, code: u32, text: &str) {
         let mut effects = Effects::new();
         self.enter(&mut effects, |state, effects| state.close(end, code, text, effects));
-        self.perform_sent(&mut effects, false);
+        self.perform_closed(&mut effects);
     }
 
     fn reject(&self, end: End, reason: &str) -> Option<NodeName> {

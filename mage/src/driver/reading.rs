@@ -22,7 +22,7 @@ use std::sync::{Arc, Weak};
 use mage_proto::Note;
 
 use super::effect::Effects;
-use super::flush::Deferral;
+use super::flush::{self, Deferral};
 use super::link::Link;
 use super::said::Said;
 use super::way::CARRIED;
@@ -160,13 +160,14 @@ impl Told {
             };
             reader.due.fetch_or(what, Ordering::AcqRel);
         }
+        let summoned = reader.link.summoned.swap(flush::NOT, Ordering::AcqRel) != flush::NOT;
         if reader.due.load(Ordering::Acquire) != 0 {
             // What is read sets going is written once, after all of it was handled.
             let deferral = Deferral::begin();
             reader.read(&driver);
             deferral.end();
         }
-        if reader.link.summoned.swap(false, Ordering::Acquire) || ready.writable {
+        if summoned || ready.writable {
             reader.link.flush(&driver);
         } else if self.bell.is_some() {
             reader.link.flush_full(&driver);
