@@ -52,7 +52,8 @@ fn print_cell(out: &mut impl Write, cell: &Cell) -> io::Result<()> {
         Some(ratio) => (short(ratio.median), format!("{} to {}", short(ratio.low), short(ratio.high))),
         None => ("-".to_owned(), "-".to_owned()),
     };
-    let extra: Vec<_> = cell.extra.iter().map(|(key, value)| format!("{key} {}", short(*value))).collect();
+    let extra = cell.extra.iter().map(|(key, value)| format!("{key} {}", short(*value)));
+    let besides: Vec<_> = extra.chain(cell.uncounted.clone()).collect();
     writeln!(
         out,
         "  {:<22} {:>10} {ratio:>7} {half:>13} {:>9} {:>9} {:>7} {:>7} {:>7} {:>8}  {}",
@@ -64,7 +65,7 @@ fn print_cell(out: &mut impl Write, cell: &Cell) -> io::Result<()> {
         optional(cell.system_calls),
         optional(cell.allocations),
         optional(cell.instructions),
-        extra.join(", "),
+        besides.join(", "),
     )
 }
 

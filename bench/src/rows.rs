@@ -35,7 +35,7 @@ pub(crate) enum Measure {
     Resident,
     /// Descriptors for each pipe.
     Descriptors,
-    /// Processes that still have work on a route that moved on.
+    /// Ports that still pass messages on along a route that moved.
     Relays,
 }
 

@@ -44,6 +44,8 @@ pub(crate) struct Cell {
     /// Instructions of all processes outside the kernel.
     pub(crate) instructions: Option<f64>,
     pub(crate) extra: BTreeMap<String, f64>,
+    /// Why something was not counted.
+    pub(crate) uncounted: Option<String>,
     /// Why it could not be run.
     pub(crate) failed: Option<String>,
 }
@@ -163,7 +165,7 @@ fn run_group(
             progress(&format!("counting {}", one.name));
             // One that does not get through while it is watched has no counts; its times stand.
             if let Err(error) = count(&plan.job(one, workload, placement), &mut cell) {
-                progress(&format!("{} was not counted: {error:#}", one.name));
+                cell.uncounted = Some(format!("not counted: {error:#}"));
             }
         }
         if plan.instructions && placement == Placement::Same && cell.failed.is_none() {
@@ -203,6 +205,7 @@ fn summarise(
         allocations: None,
         instructions: None,
         extra,
+        uncounted: None,
         failed,
     }
 }
@@ -213,7 +216,7 @@ fn counted_operations(workload: Workload) -> Option<(u64, u64)> {
         Workload::Call64 | Workload::Call64K | Workload::Pass1 | Workload::Pass32 | Workload::Moved => {
             Some((1_000, 3_000))
         }
-        Workload::OneWay64 | Workload::OneWay1K | Workload::CoreLink | Workload::CoreLocal => Some((50_000, 150_000)),
+        Workload::OneWay64 | Workload::OneWay1K | Workload::CoreLink | Workload::CoreLocal => Some((20_000, 60_000)),
         Workload::OneWay64K => Some((2_000, 6_000)),
         Workload::OneWay1M
         | Workload::BulkCopied
@@ -274,7 +277,8 @@ fn count(job: &Job, cell: &mut Cell) -> Result<()> {
     let more = (many - few) as f64;
     let (less_allocated, more_allocated) = (process::run(&job(few), &[])?, process::run(&job(many), &[])?);
     cell.allocations = Some((more_allocated.allocations as f64 - less_allocated.allocations as f64) / more);
-    if let (Some(less), Some(total)) = (system_calls(&job(few))?, system_calls(&job(many))?) {
+    let watched = |operations| system_calls(&job(operations)).context("under strace");
+    if let (Some(less), Some(total)) = (watched(few)?, watched(many)?) {
         cell.system_calls = Some((total as f64 - less as f64) / more);
     }
     Ok(())

@@ -35,7 +35,7 @@ use crate::socket;
 
 pub use accepting::Accepting;
 pub use error::{AcceptError, InviteError, InviteErrorKind, NodeError, ShutdownError};
-pub use mage_proto::{JoinError, Limits, NodeName, RouteError, Violation, Window};
+pub use mage_proto::{Census, JoinError, Limits, NodeName, RouteError, Violation, Window};
 
 /// One participant of a network. Clones are handles to the same node; when the last one is dropped, the node closes:
 /// its links end at once, and every pipe that it still holds is lost. [`shutdown`](Self::shutdown) is the gentle way.
@@ -179,6 +179,12 @@ impl Node {
     /// Makes a pipe of an interface whose ends are not bound yet, to be sent to others.
     pub fn create_pending<I: Interface>(&self) -> (PendingRemote<I>, PendingReceiver<I>) {
         PendingRemote::pair(self.create_pipe())
+    }
+
+    /// Counts what the node holds: its ends of pipes, ports that only pass messages on, connections. For diagnosis, and
+    /// for tests that look for leaks; the time that it takes grows with the number of ports.
+    pub fn census(&self) -> Census {
+        self.0.driver.census()
     }
 
     fn pipe(&self, end: crate::backend::End) -> MessagePipe {

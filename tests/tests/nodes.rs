@@ -113,6 +113,7 @@ promises! { blocking
 promises! { leaving
     a_node_that_leaves_takes_no_route_with_it
     what_cannot_be_delivered_is_given_back
+    a_census_counts_what_a_node_holds
 }
 
 /// Two nodes and a pipe between them.

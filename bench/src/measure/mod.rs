@@ -154,11 +154,6 @@ impl Gauge {
         Ok(Sample { nanoseconds: 1e9, cpu: used, operations: 1, ..Sample::default() })
     }
 
-    /// The CPU time that each of `servers` has used.
-    pub(crate) fn cpu_of(servers: &[Server]) -> Result<Vec<Duration>> {
-        servers.iter().map(|server| cpu(clock_getcpuclockid(Pid::from_raw(server.id().parse()?))?)).collect()
-    }
-
     fn usage(&self) -> Result<Usage> {
         let mut usage =
             Usage { at: Instant::now(), cpu: cpu(ClockId::CLOCK_PROCESS_CPUTIME_ID)?, faults: faults("self")? };

@@ -3,6 +3,9 @@
 //! Messages have a length that both sides know, so that nothing is spent on framing. The base is one write for each
 //! message, on a stream or as packets, read in as large pieces as there are. Beside it: the same through `epoll` and
 //! non-blocking sockets, as an executor would do it, and 64 KiB of messages in one write.
+//!
+//! Bare hands have no way to share memory that would not be the library's own; bulk data in shared buffers is compared
+//! with the same data copied.
 
 use std::io::{ErrorKind, Read, Write};
 use std::mem::MaybeUninit;
@@ -17,13 +20,15 @@ use super::{Family, Implementation};
 use crate::measure::Sample;
 use crate::message::{self, Tally};
 use crate::process::{Job, Server};
-use crate::workload::Workload::{self, BulkCopied, Call64, Call64K, OneWay1K, OneWay1M, OneWay64, OneWay64K};
+use crate::workload::Workload::{
+    self, BulkCopied, BulkShared, Call64, Call64K, OneWay1K, OneWay1M, OneWay64, OneWay64K,
+};
 
 pub(super) const ALL: &[Implementation] = &[
     Implementation {
         name: "raw-stream",
         family: Family::Base,
-        workloads: &[Call64, Call64K, OneWay64, OneWay1K, OneWay64K, OneWay1M, BulkCopied],
+        workloads: &[Call64, Call64K, OneWay64, OneWay1K, OneWay64K, OneWay1M, BulkCopied, BulkShared],
         client: stream_client,
         server: stream_server,
     },
@@ -52,6 +57,8 @@ pub(super) const ALL: &[Implementation] = &[
 
 /// How much is read, and in the batched case written, at a time.
 const CHUNK: usize = 64 << 10;
+/// The longest message that is read into one buffer.
+const LARGEST: usize = 1 << 20;
 
 fn stream_client(job: &Job) -> Result<Sample> {
     let (mut socket, theirs) = UnixStream::pair()?;
@@ -68,7 +75,7 @@ fn stream_client(job: &Job) -> Result<Sample> {
                 message::check(&back, number, size)
             })?
         }
-        BulkCopied => {
+        BulkCopied | BulkShared => {
             let data = message::bulk(size);
             gauge.single(1, || {
                 socket.write_all(&data)?;
@@ -109,18 +116,15 @@ fn read_word(socket: &mut UnixStream) -> Result<u64> {
 fn stream_server(job: &Job, socket: OwnedFd) -> Result<()> {
     let mut socket = UnixStream::from(socket);
     let size = job.workload.size();
-    let mut buffer = message::blank(size.max(CHUNK));
+    // Bulk data is looked at in pieces.
+    let mut buffer = message::blank(if size > LARGEST { CHUNK } else { size.max(CHUNK) });
     match job.workload {
         Call64 | Call64K => {
             while read_whole(&mut socket, buffer.get_mut(..size).context("no room")?)? {
                 socket.write_all(buffer.get(..size).context("no room")?)?;
             }
         }
-        BulkCopied => {
-            let mut data = Vec::with_capacity(size);
-            Read::by_ref(&mut socket).take(size as u64).read_to_end(&mut data)?;
-            socket.write_all(&message::sound_pages(&data, 0).to_le_bytes())?;
-        }
+        BulkCopied | BulkShared => count_pages(&mut socket, &mut buffer, size)?,
         _ => count_stream(&mut socket, &mut buffer, size)?,
     }
     Ok(())
@@ -135,6 +139,18 @@ fn read_whole(socket: &mut UnixStream, buffer: &mut [u8]) -> Result<bool> {
             Ok(true)
         }
     }
+}
+
+/// Looks at the pages of `size` bytes piece by piece, as they come, into memory that is used again; says how many are
+/// what they should be.
+fn count_pages(socket: &mut UnixStream, piece: &mut [u8], size: usize) -> Result<()> {
+    let (mut done, mut sound) = (0, 0);
+    while done < size {
+        ensure!(read_whole(socket, piece)?, "the stream ended early");
+        sound += message::sound_pages(piece, (done / message::PAGE) as u64);
+        done += piece.len();
+    }
+    Ok(socket.write_all(&sound.to_le_bytes())?)
 }
 
 /// Counts messages of `size` bytes until the stream ends.

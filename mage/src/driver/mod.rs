@@ -119,6 +119,11 @@ impl Driver {
         self.rings
     }
 
+    /// Counts what there is; nothing, once the node is closed.
+    pub(crate) fn census(&self) -> mage_proto::Census {
+        self.state.lock().core.as_ref().map(Core::census).unwrap_or_default()
+    }
+
     /// Changes the state under the lock and collects what has to be done after it.
     fn enter<R>(&self, effects: &mut Effects, act: impl FnOnce(&mut State, &mut Effects) -> R) -> R {
         let mut state = self.state.lock();

@@ -4,7 +4,7 @@ use std::os::unix::net::UnixStream;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use mage::node::NodeEvent;
+use mage::node::{Census, NodeEvent};
 use mage::pipe::{CloseReason, Loss, Message};
 use mage::{MessagePipe, Node};
 use mage_tests::children::{Executor, Running};
@@ -74,4 +74,17 @@ pub(crate) fn what_cannot_be_delivered_is_given_back(executor: Executor) {
     let (_, back) = near.send(message(b"given back")).unwrap_err();
     assert_eq!(*back.payload, *b"given back");
     a.shutdown_blocking(Duration::from_secs(60)).expect("an orderly end");
+}
+
+pub(crate) fn a_census_counts_what_a_node_holds(executor: Executor) {
+    let running = executor.start();
+    let alone = running.node();
+    let (one, other) = alone.create_pipe();
+    assert_eq!(alone.census(), Census { active: 2, ..Census::default() });
+    drop((one, other));
+    assert_eq!(alone.census(), Census::default());
+    let (a, _b, _near, _far) = connected(&running);
+    // The first pipe's end may still be settling: a port passes messages on for as long as that takes.
+    let Census { active, links, nodes, .. } = a.census();
+    assert_eq!((active, links, nodes), (1, 1, 1));
 }

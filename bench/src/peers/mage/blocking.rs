@@ -5,7 +5,7 @@ use std::os::fd::OwnedFd;
 use std::thread;
 
 use anyhow::{Context, Result, anyhow, ensure};
-use mage::{Node, Receiver, Remote, SendError};
+use mage::{Node, Receiver, Remote, SendError, SharedBuffer};
 use mage_adapter_threads::{Adapter, TaskLoop};
 
 use super::service::Service;
@@ -49,6 +49,7 @@ fn between_processes(job: &Job, node: &Node) -> Result<Sample> {
     let sample = match job.workload {
         Workload::Call64 | Workload::Call64K => calls(job, &gauge, remote)?,
         Workload::BulkCopied => bulk(job, &gauge, remote)?,
+        Workload::BulkShared => share(job, &gauge, remote)?,
         Workload::Pass1 => gauge.round_trips(|number| listen(number as i64, hand(node, remote, number as i64)?))?,
         Workload::Pass32 => gauge.bursts(32, |count| pass_many(node, remote, count as i64))?,
         Workload::Pipes10K => keep_many(&gauge, &server, node, remote)?,
@@ -116,6 +117,16 @@ fn bulk(job: &Job, gauge: &Gauge, remote: &Remote<Meter>) -> Result<Sample> {
         ready(remote)?;
         let pages = remote.pages().wait()?;
         ensure!(pages == all, "{pages} pages of {all} arrived");
+        Ok(())
+    })
+}
+
+/// The buffer was filled and sealed before.
+fn share(job: &Job, gauge: &Gauge, remote: &Remote<Meter>) -> Result<Sample> {
+    let filled = SharedBuffer::copy_from_slice(&message::bulk(job.workload.size()))?;
+    gauge.single(1, || {
+        let pages = remote.share(filled).wait()?;
+        ensure!(pages == 1, "the first page did not arrive");
         Ok(())
     })
 }

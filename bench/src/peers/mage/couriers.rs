@@ -1,5 +1,5 @@
 //! Three moves: the serving end of a pipe goes from A to B to C to D, and is then called from A. Afterwards nobody
-//! between may have any work left.
+//! between may have a port left that passes messages on: B and C count those of their nodes.
 
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
@@ -10,7 +10,7 @@ use mage_adapter_threads::Adapter;
 
 use super::service::Service;
 use super::{Courier, CourierRequest, Meter, blocking};
-use crate::measure::{Gauge, Sample};
+use crate::measure::Sample;
 use crate::process::{Job, Server};
 
 /// B, C and D.
@@ -35,11 +35,9 @@ pub(super) fn client(job: &Job, node: &Node) -> Result<Sample> {
     let meter = meter.bind();
     ensure!(meter.tally().wait()? == (0, 0), "a fresh server has counted");
 
-    let (last, between) = servers.split_last().context("no server")?;
-    let gauge = job.gauge(&[last])?;
-    let before = Gauge::cpu_of(between)?;
+    let gauge = job.gauge(&[servers.last().context("no server")?])?;
     let mut sample = blocking::calls(job, &gauge, &meter)?;
-    let relays = before.iter().zip(Gauge::cpu_of(between)?).filter(|(before, after)| **before < *after).count();
+    let relays = first.relays(i64::from(PLACES) - 1).wait()?;
     sample.extra.insert("relays".into(), relays as f64);
     drop((meter, first));
     servers.into_iter().rev().try_fold(sample, |sample, server| server.finish(sample))
@@ -66,6 +64,12 @@ pub(super) fn server(job: &Job, socket: OwnedFd) -> Result<()> {
                     serve(job, meter)?;
                 }
             },
+            CourierRequest::Relays { couriers, reply } => {
+                let further = further.as_ref().filter(|_| couriers > 1);
+                let theirs = further.map_or(Ok(0), |further| further.relays(couriers - 1).wait())?;
+                let census = node.census();
+                reply.send(theirs + i64::try_from(census.proxies + census.dead_proxies)?);
+            }
         }
     }
     Ok(())

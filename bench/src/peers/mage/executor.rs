@@ -9,7 +9,7 @@ use anyhow::{Context, Result, anyhow, bail, ensure};
 use futures::FutureExt;
 use futures::future::{BoxFuture, try_join_all};
 use mage::adapter::Adapter;
-use mage::{Node, Receiver, Remote, SendError};
+use mage::{Node, Receiver, Remote, SendError, SharedBuffer};
 
 use super::service::Service;
 use super::{Meter, Spot, SpotRequest};
@@ -98,6 +98,7 @@ async fn client(job: &'static Job, adapter: impl Adapter, sleep: Sleep) -> Resul
     let sample = match job.workload {
         Workload::Call64 | Workload::Call64K => calls(job, &gauge, remote).await?,
         Workload::BulkCopied => bulk(job, &gauge, remote).await?,
+        Workload::BulkShared => share(job, &gauge, remote).await?,
         Workload::Pass1 => pass_one(&gauge, &node, remote).await?,
         Workload::Pass32 => pass_many(&gauge, &node, remote).await?,
         Workload::Pipes10K => keep_many(&gauge, &server, &node, remote).await?,
@@ -175,6 +176,15 @@ async fn bulk(job: &Job, gauge: &Gauge, remote: &Remote<Meter>) -> Result<Sample
     ready(remote).await?;
     let pages = remote.pages().await?;
     ensure!(pages == all, "{pages} pages of {all} arrived");
+    begun.end(1)
+}
+
+/// The buffer was filled and sealed before.
+async fn share(job: &Job, gauge: &Gauge, remote: &Remote<Meter>) -> Result<Sample> {
+    let filled = SharedBuffer::copy_from_slice(&message::bulk(job.workload.size()))?;
+    let begun = gauge.begin()?;
+    let pages = remote.share(filled).await?;
+    ensure!(pages == 1, "the first page did not arrive");
     begun.end(1)
 }
 

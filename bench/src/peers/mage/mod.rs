@@ -16,15 +16,15 @@ use super::{Family, Implementation, raw_pipes};
 use crate::message;
 use crate::process::{Job, Server};
 use crate::workload::Workload::{
-    self, BulkCopied, Call64, Call64K, Idle, Links1, Links4, Links16, Links64, Moved, OneWay1K, OneWay1M, OneWay64,
-    OneWay64K, Pass1, Pass32, Pipes10K, TasksCall, ThreadsCall, ThreadsOneWay,
+    self, BulkCopied, BulkShared, Call64, Call64K, Idle, Links1, Links4, Links16, Links64, Moved, OneWay1K, OneWay1M,
+    OneWay64, OneWay64K, Pass1, Pass32, Pipes10K, TasksCall, ThreadsCall, ThreadsOneWay,
 };
 
 mage::include_magen!("meter");
 
 const BETWEEN_PROCESSES: &[Workload] = &[
-    Call64, Call64K, OneWay64, OneWay1K, OneWay64K, OneWay1M, BulkCopied, Pass1, Pass32, Pipes10K, Links1, Links4,
-    Links16, Links64, Idle, TasksCall,
+    Call64, Call64K, OneWay64, OneWay1K, OneWay64K, OneWay1M, BulkCopied, BulkShared, Pass1, Pass32, Pipes10K, Links1,
+    Links4, Links16, Links64, Idle, TasksCall,
 ];
 
 pub(super) const ALL: &[Implementation] = &[
@@ -39,6 +39,7 @@ pub(super) const ALL: &[Implementation] = &[
             OneWay64K,
             OneWay1M,
             BulkCopied,
+            BulkShared,
             Pass1,
             Pass32,
             Pipes10K,

@@ -1,6 +1,6 @@
 //! The serving side: one implementation of each interface, in the shape that every adapter can serve.
 
-use mage::{Bytes, PendingReceiver, PendingRemote, Receiver};
+use mage::{Bytes, PendingReceiver, PendingRemote, Receiver, SharedBuffer};
 
 use super::{MeterSync, Spot, SpotRequest};
 use crate::message::{self, Tally};
@@ -11,6 +11,8 @@ pub(super) struct Service {
     size: usize,
     tally: Tally,
     pages: i64,
+    /// Memory that both map.
+    held: Option<SharedBuffer>,
     /// Pipes that were passed and what each must bring.
     kept: Vec<(i64, Receiver<Spot>)>,
     /// Of those, how many brought it.
@@ -20,7 +22,7 @@ pub(super) struct Service {
 impl Service {
     /// A service for messages of `size` bytes.
     pub(super) fn new(size: usize) -> Self {
-        Self { size, tally: Tally::default(), pages: 0, kept: Vec::new(), sound: 0 }
+        Self { size, tally: Tally::default(), pages: 0, held: None, kept: Vec::new(), sound: 0 }
     }
 }
 
@@ -44,6 +46,13 @@ impl MeterSync for Service {
 
     fn pages(&mut self) -> i64 {
         std::mem::take(&mut self.pages)
+    }
+
+    fn share(&mut self, data: SharedBuffer) -> i64 {
+        let pages = data.get(..message::PAGE).map_or(0, |first| message::sound_pages(first, 0).cast_signed());
+        // Giving 256 MiB back takes longer than all the rest, and is not what is measured.
+        self.held = Some(data);
+        pages
     }
 
     fn hand(&mut self, number: i64, spot: PendingRemote<Spot>) {
