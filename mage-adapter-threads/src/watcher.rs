@@ -225,7 +225,8 @@ impl Watched {
             Ok(Drained::Yes) => {}
             Ok(Drained::No) => {
                 self.unread.store(ready.readable, Ordering::Relaxed);
-                self.wake();
+                // After whoever this call has woken.
+                self.wake_soon();
             }
             // The panic hook has spoken; the other sockets must not suffer.
             Err(_) => self.stop(),

@@ -34,6 +34,8 @@ use crate::sync::{Lock, Turn};
 
 /// So often a callback looks for more before other watches have their turn.
 const LOOKS: u32 = 8;
+/// After so many bytes it is the turn of those whom they are for: while they are still in the cache.
+const ENOUGH: usize = 60 << 10;
 
 /// Begins to read `link`: returns the watch of its socket.
 ///
@@ -113,8 +115,8 @@ struct Inward {
 
 /// What reading came to.
 enum Outcome {
-    /// There may be more.
-    More,
+    /// So many bytes, and there may be more.
+    More(usize),
     /// Nothing at the moment.
     Nothing,
     /// The connection is over.
@@ -193,6 +195,7 @@ impl Reader {
             return;
         }
         loop {
+            let mut enough = ENOUGH;
             for _ in 0..LOOKS {
                 let due = self.due.swap(0, Ordering::AcqRel);
                 if due == 0 {
@@ -201,11 +204,14 @@ impl Reader {
                 let mut input = self.input.lock();
                 if due & SOCKET != 0 {
                     let outcome = self.read_socket(driver, &mut input);
-                    self.settle(driver, outcome, SOCKET);
+                    enough = enough.saturating_sub(self.settle(driver, outcome, SOCKET));
                 }
                 if due & RING != 0 {
                     let outcome = self.read_ring(driver, &mut input);
-                    self.settle(driver, outcome, RING);
+                    enough = enough.saturating_sub(self.settle(driver, outcome, RING));
+                }
+                if enough == 0 {
+                    break;
                 }
             }
             if self.turn.release() {
@@ -214,13 +220,18 @@ impl Reader {
         }
     }
 
-    fn settle(&self, driver: &Driver, outcome: Outcome, what: u8) {
+    /// Does what `outcome` asks for, and returns how many bytes it brought.
+    fn settle(&self, driver: &Driver, outcome: Outcome, what: u8) -> usize {
         match outcome {
-            Outcome::More => drop(self.due.fetch_or(what, Ordering::AcqRel)),
+            Outcome::More(bytes) => {
+                self.due.fetch_or(what, Ordering::AcqRel);
+                return bytes;
+            }
             Outcome::Nothing => {}
             Outcome::End => driver.lose(self.link.id()),
             Outcome::Bad(why) => driver.accuse(self.link.id(), why),
         }
+        0
     }
 
     fn read_socket(self: &Arc<Self>, driver: &Driver, input: &mut Input) -> Outcome {
@@ -234,7 +245,7 @@ impl Reader {
                 match self.handle(driver, input, truncated) {
                     Err(why) => Outcome::Bad(why),
                     Ok(()) if drained => Outcome::Nothing,
-                    Ok(()) => Outcome::More,
+                    Ok(()) => Outcome::More(0),
                 }
             }
             Ok(Received::End) | Err(_) => Outcome::End,
@@ -246,7 +257,7 @@ impl Reader {
         match socket::receive_carried(self.socket.as_fd()) {
             Ok(None) => Outcome::Nothing,
             Ok(Some(Some(carried))) => match input.keep(carried) {
-                Ok(()) => Outcome::More,
+                Ok(()) => Outcome::More(0),
                 Err(why) => Outcome::Bad(why),
             },
             Ok(Some(None)) | Err(_) => self.read_to_the_end(driver, input),
@@ -264,12 +275,12 @@ impl Reader {
                     Ok(0) => Outcome::Nothing,
                     Ok(_) => {
                         ring.wait_no_more();
-                        Outcome::More
+                        Outcome::More(0)
                     }
                     Err(_) => Outcome::Bad(ASTRAY),
                 }
             }
-            Ok(_) => {
+            Ok(bytes) => {
                 match ring.wakes() {
                     Ok(true) => bell.ring(),
                     Ok(false) => {}
@@ -277,7 +288,7 @@ impl Reader {
                 }
                 self.link.answerable.store(true, Ordering::Relaxed);
                 match self.handle(driver, input, false) {
-                    Ok(()) => Outcome::More,
+                    Ok(()) => Outcome::More(bytes),
                     Err(why) => Outcome::Bad(why),
                 }
             }

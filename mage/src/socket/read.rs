@@ -17,6 +17,9 @@ const FIRST_CHUNK: usize = 16 * 1024;
 /// How much is read at once from a link that fills what it is given: two frames that carry 64 KiB each. More does not
 /// stay in the cache, less costs more calls.
 const MAX_CHUNK: usize = 129 * 1024;
+/// The same for a ring, where another read costs no call: little, and then exactly the rest of a large frame, which the
+/// next does not share its buffer with.
+const RING_CHUNK: usize = 32 * 1024;
 /// How much of a frame may follow what was read at once: more than the rest of a frame that carries 64 KiB.
 const SLACK: usize = 80 * 1024;
 /// With less room than this behind what is unread, the buffer is renewed before the next read.
@@ -52,6 +55,8 @@ pub(crate) struct ReadBuffer {
     filled: usize,
     /// How much to allocate next: grows while reads fill what they are given.
     chunk: usize,
+    /// How much that may be.
+    most: usize,
 }
 
 /// Buffers that were read full, and that payloads may still point into.
@@ -82,7 +87,7 @@ impl Pool {
 
 impl ReadBuffer {
     pub(crate) fn new(pool: Arc<Pool>) -> Self {
-        Self { pool, bytes: BytesMut::with_capacity(FIRST_CHUNK), filled: 0, chunk: FIRST_CHUNK }
+        Self { pool, bytes: BytesMut::with_capacity(FIRST_CHUNK), filled: 0, chunk: FIRST_CHUNK, most: MAX_CHUNK }
     }
 
     /// Reads once. `wanted` is how many bytes the frame under way still lacks, 0 when that is unknown: there will be
@@ -114,7 +119,7 @@ impl ReadBuffer {
         }
         self.filled += bytes;
         if bytes == asked {
-            self.chunk = (self.chunk * 2).min(MAX_CHUNK);
+            self.chunk = (self.chunk * 2).min(self.most);
         }
         // Linux ends a read behind bytes that carried handles, so a read that brought some says nothing about the rest.
         let drained = bytes < asked && handles.len() == before && !truncated;
@@ -130,13 +135,15 @@ impl ReadBuffer {
         if ring.unread()? == 0 {
             return Ok(0);
         }
+        self.most = RING_CHUNK;
+        self.chunk = self.chunk.min(self.most);
         let asked = self.make_room(wanted);
         // Room that is only written to need not be zeroed.
         self.bytes.truncate(self.filled);
         let bytes = ring.read(&mut self.bytes, asked)?;
         self.filled = self.bytes.len();
         if bytes == asked {
-            self.chunk = (self.chunk * 2).min(MAX_CHUNK);
+            self.chunk = (self.chunk * 2).min(self.most);
         }
         Ok(bytes)
     }
@@ -174,7 +181,7 @@ impl ReadBuffer {
     /// Room at the end of a buffer that is kept for the rest of a frame: without it, what came of the last frame would
     /// be moved to the next buffer each time.
     fn slack(&self) -> usize {
-        if self.chunk == MAX_CHUNK { SLACK } else { 0 }
+        if self.chunk == self.most { SLACK } else { 0 }
     }
 
     /// Takes the allocation back where no payload points into it any more; else what is unread moves to another.
