@@ -3,18 +3,20 @@
 //! `cargo run --release -p mage-tests --bin world -- [KIND|all] [COUNT] [FIRST] [ACTIONS]` runs any number of them, and
 //! one alone with all that happens in it.
 
+use mage_tests::world::Stats;
 use mage_tests::world::run::run_many;
 use mage_tests::world::script::Kind;
 
-/// How many of each kind: five thousand in all.
+/// How many of each kind: five and a half thousand in all.
 const WORLDS: u64 = 500;
 /// What applications do in one world.
 const ACTIONS: usize = 1000;
 
-fn worlds(kind: Kind, count: u64) {
+fn worlds(kind: Kind, count: u64) -> Stats {
     let stats = run_many(kind, 0, count, ACTIONS);
     println!("{kind:?}: {stats:?}");
     assert!(stats.moves > 10 * count, "hardly anything moved: {stats:?}");
+    stats
 }
 
 #[test]
@@ -60,6 +62,12 @@ fn handles_that_find_no_room_end_their_pipe_and_nothing_else() {
 #[test]
 fn all_of_it_together_holds() {
     worlds(Kind::Everything, WORLDS);
+}
+
+#[test]
+fn networks_that_share_pipes_share_nothing_else() {
+    let stats = worlds(Kind::Isolated, WORLDS);
+    assert!(stats.crossed > WORLDS && stats.refused > WORLDS, "hardly anything was shared: {stats:?}");
 }
 
 #[test]

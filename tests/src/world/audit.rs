@@ -5,7 +5,6 @@ use mage_proto::inspect::{CreditView, PortState, PortView, Tally};
 
 use super::World;
 use super::ghost::{EndId, Place};
-use super::network::TestNode;
 
 impl World {
     /// S9: every queue is within its bound, and what is charged is what there is.
@@ -37,16 +36,16 @@ impl World {
 
     /// L1, S11: a settled pipe runs straight between its ends, and its credit is all there.
     pub(super) fn check_route(&self, end: EndId, read: bool) {
-        let (Some((_, one)), Some((there, other))) = (self.view(end), self.view(self.ghost.peer(end))) else {
+        let (Some((here, one)), Some((there, other))) = (self.view(end), self.view(self.ghost.peer(end))) else {
             return;
         };
         if one.state != PortState::Active || other.state != PortState::Active {
             return;
         }
-        let address = |node: &TestNode, port: &PortView| port.name.map(|port| Address { node: node.name(), port });
-        let far = address(there, &other);
-        assert_eq!(one.sends_to, far, "L1: {end} does not send to its peer, but all is quiet");
-        assert_eq!(one.writer, far, "L1: {end} does not hear its peer, but all is quiet");
+        let far = other.name.map(|port| (Some(there), port));
+        let place = |address: Option<Address>| address.map(|to| (self.place_of(here, to), to.port));
+        assert_eq!(place(one.sends_to), far, "L1: {end} does not send to its peer, but all is quiet");
+        assert_eq!(place(one.writer), far, "L1: {end} does not hear its peer, but all is quiet");
         if let (true, Some(sender), Some(reader)) = (read, one.credit, other.credit) {
             let (window, sum) = (i64::from(sender.window.bytes), sender.send.0 + reader.owed.0);
             let (messages, count) = (sender.window.messages as i32, sender.send.1 + reader.owed.1);
@@ -59,10 +58,10 @@ impl World {
         }
     }
 
-    fn view(&self, end: EndId) -> Option<(&TestNode, PortView)> {
+    fn view(&self, end: EndId) -> Option<(usize, PortView)> {
         let Place::Held { node, ref key } = self.ghost.ends[end].place else { return None };
         let state = self.net.living(node);
-        state.port_views().into_iter().find(|port| port.id == key.id()).map(|port| (state, port))
+        state.port_views().into_iter().find(|port| port.id == key.id()).map(|port| (node, port))
     }
 }
 

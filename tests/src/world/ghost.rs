@@ -39,6 +39,8 @@ pub struct End {
     pub window: u32,
     /// Part of a merged pipe: its credit is not one window any more.
     pub merged: bool,
+    /// It was sent in a message, or its pipe merged, since it was last seen to be whole.
+    pub moved: bool,
 }
 
 /// Who has an end.
@@ -121,6 +123,7 @@ impl Ghost {
                 told: false,
                 window,
                 merged: false,
+                moved: false,
             });
             self.streams.push(Stream {
                 sent: 0,
@@ -228,6 +231,7 @@ impl Ghost {
         for &cargo in &letter.cargo {
             self.ends[cargo].place = Place::Cargo(stream);
             self.ends[cargo].touched |= touched;
+            self.ends[cargo].moved = true;
         }
         let dead = self.streams[stream].mute;
         self.streams[stream].sent += 1;
@@ -294,6 +298,7 @@ impl Ghost {
         }
         for end in far {
             self.ends[end].merged = true;
+            self.ends[end].moved = true;
             self.ends[end].touched |= touched;
         }
         false

@@ -18,6 +18,7 @@ pub mod network;
 pub mod random;
 pub mod run;
 pub mod script;
+mod sharing;
 mod socket;
 pub mod token;
 pub mod workload;
@@ -25,7 +26,7 @@ pub mod workload;
 use std::collections::{BTreeMap, BTreeSet};
 
 use ghost::{EndId, Ghost, Nodes};
-use mage_proto::{Limits, NodeName, Port, PortId};
+use mage_proto::{Limits, LinkId, NodeName, Port, PortId};
 use network::{Network, TestNode};
 use random::{Names, Random};
 use script::{Profile, Script, Step};
@@ -55,6 +56,10 @@ pub struct Invitation {
     handle: Option<Token>,
     /// The invitee's ends of the initial pipes.
     ends: Vec<EndId>,
+    /// The invitee's link, once it has accepted.
+    accepted: Option<LinkId>,
+    /// The inviter's link, if it does not let the invitee into its network.
+    isolated: Option<LinkId>,
 }
 
 /// What a run has done, for the curious.
@@ -70,6 +75,10 @@ pub struct Stats {
     pub read: u64,
     /// Ends that were lost.
     pub lost: u64,
+    /// Messages that crossed from one network to another.
+    pub crossed: u64,
+    /// Sends and merges that would have led a route through an isolated link and on.
+    pub refused: u64,
     /// Nodes that crashed.
     pub crashes: u64,
     /// Links that were cut.
@@ -86,7 +95,7 @@ pub struct Stats {
     pub frames: frames::Counts,
 }
 
-/// The broker is the first node.
+/// The first node is a broker.
 pub const BROKER: usize = 0;
 
 /// One run under way.
@@ -96,6 +105,10 @@ pub struct World {
     ghost: Ghost,
     profile: Profile,
     standing: Vec<Standing>,
+    /// The broker of each node, which stands for its network.
+    networks: Vec<usize>,
+    /// The names that nodes made up for others across isolated links: by whom, and for whom.
+    aliases: BTreeMap<NodeName, (usize, usize)>,
     invitations: Vec<Invitation>,
     /// The ends that applications of living nodes hold.
     held: Vec<EndId>,
@@ -117,6 +130,8 @@ impl World {
             ghost: Ghost::default(),
             profile: script.profile.clone(),
             standing: Vec::new(),
+            networks: Vec::new(),
+            aliases: BTreeMap::new(),
             invitations: Vec::new(),
             held: Vec::new(),
             ports: Vec::new(),
@@ -126,7 +141,7 @@ impl World {
             seed: script.seed,
             stats: Stats::default(),
         };
-        world.add_node(Standing::Joined);
+        world.add_node(Standing::Joined, None);
         world.name(BROKER);
         world
     }
@@ -176,12 +191,14 @@ impl World {
         }
     }
 
-    fn add_node(&mut self, standing: Standing) -> usize {
+    /// Adds a node to the network of a broker, or as the first of a network.
+    fn add_node(&mut self, standing: Standing, broker: Option<usize>) -> usize {
         let window = self.profile.windows[0];
         let limits = Limits { max_frame: 32 << 10, max_message: 256 << 10, window, ..Limits::default() };
         let seed = Random::new(self.seed ^ ((self.standing.len() as u64 + 1) << 32)).bits();
         let node = self.net.add(TestNode::new(Names::new(seed), limits));
         self.standing.push(standing);
+        self.networks.push(broker.unwrap_or(node));
         self.ports.push(BTreeMap::new());
         node
     }
@@ -190,6 +207,10 @@ impl World {
         let name = self.net.living(node).name();
         self.net.members[node].name = Some(name);
         self.names.insert(name, node);
+    }
+
+    fn is_broker(&self, node: usize) -> bool {
+        self.networks[node] == node
     }
 
     fn is_alive(&self, node: usize) -> bool {

@@ -157,6 +157,8 @@ impl Stats {
         self.sent += other.sent;
         self.read += other.read;
         self.lost += other.lost;
+        self.crossed += other.crossed;
+        self.refused += other.refused;
         self.crashes += other.crashes;
         self.cuts += other.cuts;
         self.forged += other.forged;

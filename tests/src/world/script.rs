@@ -35,6 +35,8 @@ pub struct Profile {
     pub shortages: bool,
     /// One node is dishonest.
     pub forger: bool,
+    /// There are several networks, and isolated links between them.
+    pub isolated: bool,
     /// Messages of several frames.
     pub large: bool,
     /// How often applications read rather than send, in a thousand.
@@ -64,10 +66,12 @@ pub enum Kind {
     Everything,
     /// One node forges whatever it has the bytes for.
     Forger,
+    /// Networks share pipes over isolated links; some of the rest may happen, too.
+    Isolated,
 }
 
 /// All kinds.
-pub const KINDS: [Kind; 10] = [
+pub const KINDS: [Kind; 11] = [
     Kind::Moves,
     Kind::Merges,
     Kind::Rings,
@@ -78,6 +82,7 @@ pub const KINDS: [Kind; 10] = [
     Kind::Shortages,
     Kind::Everything,
     Kind::Forger,
+    Kind::Isolated,
 ];
 
 /// One step of a run.
@@ -116,7 +121,12 @@ impl Profile {
     #[must_use]
     pub fn of(kind: Kind, random: &mut Random) -> Self {
         let all = kind == Kind::Everything;
-        let mut some = |wanted: Kind| kind == wanted || (all && random.chance(700));
+        let isolated = kind == Kind::Isolated;
+        let mut some = |wanted: Kind| {
+            let too =
+                isolated && [Kind::Merges, Kind::Crashes, Kind::Cuts, Kind::Refusals, Kind::Leaves].contains(&wanted);
+            kind == wanted || (all && random.chance(700)) || (too && random.chance(300))
+        };
         let rings = some(Kind::Rings);
         let merges = rings || some(Kind::Merges);
         let (refusals, shortages) = (some(Kind::Refusals), some(Kind::Shortages));
@@ -150,6 +160,7 @@ impl Profile {
             leaves,
             shortages,
             forger: kind == Kind::Forger,
+            isolated,
             large: (chunk == 0 || chunk > 1000) && random.chance(500),
             reading: [100, 300, 450][random.below(3)],
         }

@@ -13,6 +13,8 @@ pub(super) struct Socket {
     /// What each side has written and the other has not read.
     pub(super) streams: [Stream; 2],
     pub(super) users: [User; 2],
+    /// It joins two networks, whose names are not to pass it.
+    pub(super) isolated: bool,
 }
 
 #[derive(Debug, Default)]

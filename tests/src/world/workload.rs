@@ -1,17 +1,17 @@
 //! What applications do: create, send, move, read slowly, merge, close; and what befalls them.
 
-use mage_proto::{CloseReason, InviteError, MergeError, Message, SendError, SendErrorKind};
+use mage_proto::{CloseReason, InviteError, MergeError, Message, Port, SendError, SendErrorKind};
 
 use super::checker::payload;
 use super::ghost::{EndId, Letter, Place};
 use super::network::TestNode;
 use super::random::Random;
-use super::{BROKER, Invitation, SHORTAGE, Standing, World, bit, pair};
+use super::{Invitation, SHORTAGE, Standing, World, bit, pair};
 
 /// Ends that applications hold at most.
 const MOST_HELD: usize = 36;
 /// Nodes that a world sees at most, those that are gone included.
-const MOST_NODES: usize = 20;
+pub(super) const MOST_NODES: usize = 20;
 
 impl World {
     /// One thing that an application does, or that happens to one.
@@ -26,6 +26,9 @@ impl World {
         }
         if random.chance(self.profile.misfortune) {
             return self.misfortune(random);
+        }
+        if self.profile.isolated && random.chance(if self.is_one_network() { 200 } else { 30 }) {
+            return self.share(random);
         }
         if self.profile.forger && random.chance(300) {
             return self.forge(random);
@@ -65,7 +68,11 @@ impl World {
         }
     }
 
-    fn living(&self, random: &mut Random) -> Option<usize> {
+    fn is_one_network(&self) -> bool {
+        self.networks.iter().all(|&broker| broker == self.networks[0])
+    }
+
+    pub(super) fn living(&self, random: &mut Random) -> Option<usize> {
         let living: Vec<usize> =
             (0..self.standing.len()).filter(|&n| matches!(self.standing[n], Standing::Joined)).collect();
         random.pick(&living)
@@ -106,6 +113,7 @@ impl World {
         let stream = self.ghost.ends[end].tx;
         let handles: Vec<_> = (0..tokens).map(|_| self.net.book.make()).collect();
         let tokens: Vec<u64> = handles.iter().map(super::token::Token::id).collect();
+        let isolated = cargo.iter().any(|&port| self.must_be_isolated(end, port));
         let keys = cargo.iter().map(|&port| self.release(port).1).collect();
         let seq = self.ghost.streams[stream].sent;
         let message = Message { payload: payload(stream, seq, size).into(), cargo: keys, handles };
@@ -119,6 +127,7 @@ impl World {
         });
         match result {
             Ok(()) => {
+                assert!(!isolated, "{end} takes {cargo:?} across, which lead elsewhere");
                 self.stats.sent += 1;
                 self.stats.moves += cargo.len() as u64;
                 if self.profile.shortages && !tokens.is_empty() {
@@ -127,10 +136,10 @@ impl World {
                 self.ghost.post(end, Letter { cargo, tokens, size });
             }
             Err(SendError { kind, message }) => {
-                for (port, key) in cargo.into_iter().zip(message.cargo) {
+                for (&port, key) in cargo.iter().zip(message.cargo) {
                     self.hold(port, node, key);
                 }
-                self.check_refused_send(end, &kind);
+                self.check_refused_send(end, &cargo, &kind);
                 if kind == SendErrorKind::Full {
                     self.ghost.ends[end].blocked = true;
                 }
@@ -200,6 +209,10 @@ impl World {
                 self.hold(other, node, b);
                 let expected = match error {
                     MergeError::WindowsDiffer => self.ghost.ends[one].window != self.ghost.ends[other].window,
+                    MergeError::Isolated => {
+                        self.stats.refused += 1;
+                        self.may_be_isolated(one, &[other]) && self.may_be_isolated(other, &[one])
+                    }
                     _ => false,
                 };
                 assert!(expected, "ends {one} and {other} could not be merged: {error}");
@@ -217,18 +230,11 @@ impl World {
         let (ours, theirs) = self.net.socket_pair();
         match self.net.command(by, |state| state.invite(ours, pipes)) {
             Ok((_, keys)) => {
-                let to = self.add_node(Standing::Invited);
-                let window = self.profile.windows[0];
-                let invitation = self.invitations.len();
-                let mut ends = Vec::new();
-                for key in keys {
-                    let places = [Place::Dropped, Place::Invited(invitation)];
-                    let pipe = self.ghost.pipe(window.bytes, places, bit(by) | bit(to));
-                    self.hold(pipe[0], by, key);
-                    ends.push(pipe[1]);
-                }
+                let to = self.add_node(Standing::Invited, Some(self.networks[by]));
+                let ends = self.offer(by, to, keys);
                 self.note(|| format!("{by} invites {to} with {ends:?}"));
-                self.invitations.push(Invitation { by, to, handle: Some(theirs), ends });
+                let handle = Some(theirs);
+                self.invitations.push(Invitation { by, to, handle, ends, accepted: None, isolated: None });
                 if self.profile.forger && to == self.profile.nodes - 1 {
                     self.make_forger(to, random);
                 }
@@ -239,6 +245,20 @@ impl World {
         self.after(by);
     }
 
+    /// The pipes of an invitation to `to`; returns the far ends.
+    pub(super) fn offer(&mut self, by: usize, to: usize, keys: Vec<Port>) -> Vec<EndId> {
+        let window = self.profile.windows[0];
+        let invitation = self.invitations.len();
+        let mut ends = Vec::new();
+        for key in keys {
+            let places = [Place::Dropped, Place::Invited(invitation)];
+            let pipe = self.ghost.pipe(window.bytes, places, bit(by) | bit(to));
+            self.hold(pipe[0], by, key);
+            ends.push(pipe[1]);
+        }
+        ends
+    }
+
     /// Some invitee accepts.
     pub(super) fn accept(&mut self, some: usize) {
         let open: Vec<usize> = (0..self.invitations.len()).filter(|&i| self.invitations[i].handle.is_some()).collect();
@@ -247,7 +267,14 @@ impl World {
         let Some(handle) = self.invitations[invitation].handle.take() else { return };
         if self.is_alive(to) {
             self.note(|| format!("{to} accepts"));
-            assert!(self.net.command(to, |state| state.accept(handle)).is_ok(), "node {to} could not accept");
+            let link = match self.invitations[invitation].isolated {
+                Some(_) => self.accept_shared(to, handle),
+                None => {
+                    let accepted = self.net.command(to, |state| state.accept(handle));
+                    accepted.unwrap_or_else(|_| panic!("node {to} could not accept"))
+                }
+            };
+            self.invitations[invitation].accepted = Some(link);
             self.after(to);
         }
     }
@@ -256,22 +283,23 @@ impl World {
         let Some(node) = self.living(random) else { return };
         let Some(other) = self.living(random) else { return };
         match random.below(4) {
-            0 if self.profile.crashes && (node != BROKER || random.chance(200)) => self.crash(node, random),
+            0 if self.profile.crashes && (!self.is_broker(node) || random.chance(200)) => self.crash(node, random),
             1 if self.profile.cuts && node != other && !self.is_forger(node) && self.net.cut(node, other, random) => {
                 self.note(|| format!("the link of {node} and {other} is cut"));
                 self.stats.cuts += 1;
                 self.cut.insert(pair(node, other));
             }
-            2 if self.profile.refusals && node != other && node != BROKER && other != BROKER => {
+            2 if self.profile.refusals && node != other && !self.is_broker(node) && !self.is_broker(other) => {
                 let names = (self.net.members[node].name, self.net.members[other].name);
-                if let (Some(one), Some(two), true) = (names.0, names.1, self.is_alive(BROKER)) {
+                let broker = self.networks[node];
+                if let (Some(one), Some(two), true) = (names.0, names.1, self.is_alive(broker)) {
                     self.note(|| format!("{node} and {other} may not meet"));
                     self.forbidden.insert(pair(node, other));
-                    self.net.command(BROKER, |state| state.forbid_introduction(one, two));
-                    self.after(BROKER);
+                    self.net.command(broker, |state| state.forbid_introduction(one, two));
+                    self.after(broker);
                 }
             }
-            3 if self.profile.leaves && node != BROKER => self.leave(node),
+            3 if self.profile.leaves && !self.is_broker(node) => self.leave(node),
             _ => {}
         }
     }

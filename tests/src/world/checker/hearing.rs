@@ -5,7 +5,7 @@ use mage_proto::{Output, PortId, RouteError};
 use crate::world::ghost::EndId;
 use crate::world::random::Random;
 use crate::world::token::Token;
-use crate::world::{BROKER, Standing, World, pair};
+use crate::world::{Standing, World, pair};
 
 impl World {
     /// Takes note of everything that the nodes have said.
@@ -33,23 +33,29 @@ impl World {
                 self.ghost.ends[end].told = true;
                 self.check_ended(end, &reason);
             }
-            Output::InitialPort { index, port, .. } => {
-                let invitation = self.invitations.iter().find(|invitation| invitation.to == node);
+            Output::InitialPort { link, index, port } => {
+                let mut invitations = self.invitations.iter();
+                let invitation = invitations.find(|i| i.to == node && i.accepted == Some(link));
                 let end = invitation.expect("an invitation").ends[usize::from(index)];
                 self.hold(end, node, port);
             }
+            Output::Accepted { link } if let Some(shared) = self.shared(node, link) => self.note_shared(shared, link),
             Output::Accepted { .. } => {
                 self.note(|| format!("{node} has joined"));
                 self.standing[node] = Standing::Joined;
                 self.name(node);
             }
-            Output::AcceptFailed { reason, .. } => {
+            Output::AcceptFailed { link, reason } => {
                 self.note(|| format!("{node} could not join: {reason}"));
                 assert!(self.failures_happen(), "node {node} could not join: {reason}");
-                self.crash(node, &mut Random::new(0));
+                match self.shared(node, link) {
+                    Some(shared) => self.lose_shared(shared),
+                    None => self.crash(node, &mut Random::new(0)),
+                }
             }
-            Output::Invited { node: name, .. } => {
+            Output::Invited { link, node: name } => {
                 self.note(|| format!("{node} has invited {name:?}"));
+                self.note_sharer(node, link, name);
             }
             Output::InviteFailed { reason, .. } => {
                 self.note(|| format!("an invitation by {node} failed: {reason}"));
@@ -76,7 +82,7 @@ impl World {
             }
             Output::BrokerLost => {
                 let leaving = |node: usize| !matches!(self.standing[node], Standing::Joined);
-                let left = leaving(BROKER) || leaving(node);
+                let left = leaving(self.networks[node]) || leaving(node);
                 assert!(left || self.failures_happen(), "node {node} lost the broker, but nothing has failed");
             }
             Output::Drained => {

@@ -15,6 +15,7 @@
 //! | S10 each handle is delivered or dropped once | [`Token`](super::token::Token) in the core's hands, `check_message`, `finish` |
 //! | S11 credit is conserved | `check_route` |
 //! | S12 the same seed does the same | [`run_many`](super::run::run_many), for some seeds |
+//! | S14 no name of a node crosses an isolated link | `names_nobody`, at each write; `check_route` |
 //! | L1 collapse | `check_census`, `check_route` |
 //! | L2 ends and losses are noticed; L5 waiting senders go on | `check_signals`, `check_settled` |
 //! | L3 nothing is left; L6 leaving comes to an end | `finish` |
@@ -31,7 +32,7 @@ mod reading;
 
 use super::ghost::{EndId, Place};
 use super::script::Profile;
-use super::{BROKER, SHORTAGE, Standing, World, bit, pair};
+use super::{SHORTAGE, Standing, World, bit, pair};
 
 /// The payload of the message `seq` of a stream, told apart from all others by every part of it.
 #[must_use]
@@ -53,6 +54,9 @@ impl World {
 
     /// Whether something failed that the route of `end` may have used.
     fn may_be_lost(&self, end: EndId) -> bool {
+        if self.may_lead_elsewhere(end) {
+            return true;
+        }
         if !self.failures_happen() {
             return false;
         }
@@ -72,14 +76,15 @@ impl World {
             return true;
         }
         let left = |node| self.standing[node] == Standing::Left;
-        if left(a) || left(b) {
+        if left(a) || left(b) || self.networks[a] != self.networks[b] {
             return false;
         }
+        let broker = self.networks[a];
         let reaches_broker =
-            |node| node == BROKER || (self.net.linked(node, BROKER) && !self.cut.contains(&pair(node, BROKER)));
-        let broker = self.is_alive(BROKER) && reaches_broker(a) && reaches_broker(b);
+            |node| node == broker || (self.net.linked(node, broker) && !self.cut.contains(&pair(node, broker)));
+        let met = self.is_alive(broker) && reaches_broker(a) && reaches_broker(b);
         let unlucky = self.profile.refusals || self.profile.shortages;
-        let refused = self.forbidden.contains(&pair(a, b)) || unlucky || !broker;
+        let refused = self.forbidden.contains(&pair(a, b)) || unlucky || !met;
         !self.net.linked(a, b) && refused
     }
 

@@ -53,7 +53,7 @@ impl World {
             }
         }
         // A ring is dissolved by Gone, and a stub may hear of a node that has left when nobody needs it any more.
-        if !(self.failures_happen() || self.profile.rings || self.profile.leaves) {
+        if !(self.failures_happen() || self.profile.rings || self.profile.leaves || self.profile.isolated) {
             assert_eq!(self.net.counts.of(kind::GONE), 0, "S7: a Gone in a run without failures");
         }
         for end in self.held.clone() {
@@ -127,6 +127,7 @@ impl World {
             if let (Some(here), Some(_), true) = (self.node_of(end), self.node_of(peer), whole) {
                 let here: Nodes = bit(here);
                 self.ghost.ends[end].touched = here;
+                self.ghost.ends[end].moved = false;
             }
         }
     }

@@ -26,6 +26,8 @@ impl World {
             message.payload.get(..16).map(|head| (head[0], head[8])),
         );
         self.ghost.streams[stream].read += 1;
+        let from = self.node_of(self.ghost.peer(end));
+        self.stats.crossed += u64::from(from.is_some_and(|from| self.networks[from] != self.networks[node]));
         let tokens: Vec<u64> = message.handles.iter().map(Token::id).collect();
         assert_eq!(tokens, letter.tokens, "the handles of {stream}/{seq}");
         assert_eq!(message.cargo.len(), letter.cargo.len(), "the ports of {stream}/{seq}");
@@ -89,7 +91,7 @@ impl World {
     }
 
     /// A send that did not succeed had a reason.
-    pub(in crate::world) fn check_refused_send(&mut self, end: EndId, kind: &SendErrorKind) {
+    pub(in crate::world) fn check_refused_send(&mut self, end: EndId, cargo: &[EndId], kind: &SendErrorKind) {
         if self.ghost.is_tainted(end) {
             return;
         }
@@ -98,6 +100,10 @@ impl World {
                 assert!(self.may_have_ended(end), "{end} is closed for sending, but not its peer")
             }
             SendErrorKind::Full => {}
+            SendErrorKind::Isolated => {
+                self.stats.refused += 1;
+                assert!(self.may_be_isolated(end, cargo), "{end} does not take {cargo:?}, which do not lead elsewhere");
+            }
             kind => panic!("{end} cannot send: {kind}"),
         }
     }

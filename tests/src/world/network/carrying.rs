@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use mage_proto::{LinkId, Output, SocketPairError, describe};
+use mage_proto::{LinkId, NodeName, Output, SocketPairError, describe};
 
 use super::Network;
 use crate::world::random::Random;
@@ -20,6 +20,8 @@ pub(super) enum Choice {
 impl Network {
     /// Moves bytes from a node to a socket; false when there is nothing to move.
     pub(super) fn transmit(&mut self, node: usize, link: LinkId, most: usize) -> bool {
+        let names =
+            if self.has_isolated { self.members.iter().filter_map(|member| member.name).collect() } else { vec![] };
         let member = &mut self.members[node];
         let (Some(state), Some(line)) = (&mut member.node, member.lines.iter_mut().find(|line| line.link == link))
         else {
@@ -41,6 +43,9 @@ impl Network {
                 return false;
             }
             line.batch.slices().for_each(|slice| line.scanner.scan(slice, &mut self.counts));
+            if self.sockets.get(&line.socket).is_some_and(|socket| socket.isolated) {
+                names_nobody(&line.batch.slices().collect::<Vec<_>>().concat(), &names);
+            }
             if let Some(trace) = &mut self.trace {
                 let said = line.batch.slices().collect::<Vec<_>>().concat();
                 let to = match self.sockets.get(&line.socket).map(|socket| socket.users[1 - line.side]) {
@@ -112,7 +117,7 @@ impl Network {
             let busy = member.lines.iter().filter(|line| line.ready || !line.batch.is_empty());
             choices.extend(busy.map(|line| Choice::Transmit { node, link: line.link }));
         }
-        for (&socket, Socket { streams, users }) in &self.sockets {
+        for (&socket, Socket { streams, users, .. }) in &self.sockets {
             for from in 0..2 {
                 let something = !streams[from].bytes.is_empty() || streams[from].ended;
                 if something && matches!(users[1 - from], User::Line { .. }) {
@@ -169,6 +174,14 @@ impl Network {
         let _violation = state.handle_bytes(link, &mut line.input, &mut line.handles);
         self.book.guard(false);
         self.drain(node);
+    }
+}
+
+/// S14: what goes over an isolated link has no name in it that a node has elsewhere.
+fn names_nobody(bytes: &[u8], names: &[NodeName]) {
+    for name in names {
+        let named = bytes.windows(16).any(|part| *part == name.bits().to_le_bytes());
+        assert!(!named, "S14: {name:?} is said over an isolated link");
     }
 }
 

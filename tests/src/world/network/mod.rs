@@ -62,6 +62,8 @@ pub struct Network {
     /// Socket pairs that were asked for.
     asked: Vec<(usize, u64)>,
     made: u64,
+    /// Some socket joins two networks.
+    has_isolated: bool,
     choices: Vec<Choice>,
 }
 
@@ -107,6 +109,7 @@ impl Network {
             ends: BTreeMap::new(),
             asked: Vec::new(),
             made: 0,
+            has_isolated: false,
             choices: Vec::new(),
         }
     }
@@ -123,8 +126,16 @@ impl Network {
         let (one, other) = (self.book.make(), self.book.make());
         self.ends.insert(one.id(), (self.made, 0));
         self.ends.insert(other.id(), (self.made, 1));
-        self.sockets.insert(self.made, Socket { streams: Default::default(), users: [User::Nobody; 2] });
+        self.sockets
+            .insert(self.made, Socket { streams: Default::default(), users: [User::Nobody; 2], isolated: false });
         (one, other)
+    }
+
+    /// The socket of this end joins two networks.
+    pub fn isolate(&mut self, end: &Token) {
+        let socket = self.ends.get(&end.id()).and_then(|(socket, _)| self.sockets.get_mut(socket));
+        socket.expect("a socket").isolated = true;
+        self.has_isolated = true;
     }
 
     /// The node, if it lives.
