@@ -8,7 +8,8 @@
 //!    that is a conversation. Whichever thread of the process received it counts: on an executor the task that answers
 //!    often runs on another thread than the one that read.
 //!    A large message ([`LARGE`]) is written by its sender too: there is nothing to be gained by waiting for others, and
-//!    its bytes are still in the cache.
+//!    its bytes are still in the cache. Into a ring, that is; its reader is woken once there is much to read, or when the
+//!    flusher comes that is asked for as in rule 4: to be woken for each costs as much as to copy it.
 //! 3. Otherwise, unless somebody is writing already (who then goes on), the link's flusher is woken, once for each time
 //!    that the link goes from idle to busy: the core reports [`LinkReady`](mage_proto::Output::LinkReady) for the first
 //!    frame only. The flusher is the callback of the link's
@@ -38,7 +39,7 @@ use mage_proto::Transmit;
 use super::Driver;
 use super::effect::Effects;
 use super::link::Link;
-use super::way::{Progress, WayOut};
+use super::way::{Progress, WayOut, When};
 use crate::socket;
 
 /// A payload of this many bytes is large: written alone it costs hardly more than together with others.
@@ -94,9 +95,9 @@ impl Sender {
         std::mem::replace(self, closed)
     }
 
-    fn write(&mut self, link: &Link, driver: &Driver, effects: &mut Effects) -> Written {
+    fn write(&mut self, link: &Link, driver: &Driver, effects: &mut Effects, bell: When) -> Written {
         for _ in 0..ROUNDS {
-            match self.write_batch(&link.full) {
+            match self.write_batch(&link.full, bell) {
                 Ok(Progress::Done) => {}
                 Ok(Progress::Full) => return Written::Full,
                 Ok(Progress::Waiting) => return Written::Waiting,
@@ -118,9 +119,9 @@ impl Sender {
         Written::Enough
     }
 
-    fn write_batch(&mut self, full: &AtomicBool) -> std::io::Result<Progress> {
+    fn write_batch(&mut self, full: &AtomicBool, bell: When) -> std::io::Result<Progress> {
         let Some(socket) = &self.socket else { return Err(std::io::ErrorKind::NotConnected.into()) };
-        self.way.write(socket.as_fd(), &mut self.batch, full)
+        self.way.write(socket.as_fd(), &mut self.batch, full, bell)
     }
 
     /// Writes no more. What the far end sent before it went is still to be read, and then the end.
@@ -136,6 +137,10 @@ impl Sender {
 impl Link {
     /// Writes what is queued, unless another thread does, which then goes once more.
     pub(super) fn flush(self: &Arc<Self>, driver: &Driver) {
+        self.flush_and_wake(driver, When::Now);
+    }
+
+    fn flush_and_wake(self: &Arc<Self>, driver: &Driver, mut bell: When) {
         if !self.turn.request() {
             return;
         }
@@ -143,7 +148,9 @@ impl Link {
         for _ in 0..ROUNDS {
             // Cleared before the core is asked for frames: who queues one later and finds this set may rely on it.
             self.full.store(false, Ordering::Release);
-            let written = self.sender.lock().write(self, driver, &mut effects);
+            let written = self.sender.lock().write(self, driver, &mut effects, bell);
+            // Who asks for another round may not have the time.
+            bell = When::Now;
             let full = written == Written::Full;
             if self.writing.swap(full, Ordering::AcqRel) != full {
                 self.want_write(full);
@@ -171,8 +178,13 @@ impl Link {
         if Deferral::defer(self) || self.full.load(Ordering::Acquire) {
             return;
         }
-        if self.answerable.swap(false, Ordering::Relaxed) || large {
+        if self.answerable.swap(false, Ordering::Relaxed) {
             self.flush(driver);
+        } else if large {
+            self.flush_and_wake(driver, When::Later);
+            if self.sender.lock().way.is_silent() {
+                self.flush_soon();
+            }
         } else if !self.turn.remind() {
             remember(self);
             self.wake_flusher();

@@ -20,7 +20,7 @@ use mage_proto::Transmit;
 use smallvec::SmallVec;
 
 use super::said::Said;
-use crate::ring::{self, Astray, Bell, Heard, RingWriter};
+use crate::ring::{self, Astray, Bell, CAPACITY, Heard, RingWriter};
 use crate::socket::{self, MAX_HANDLES_PER_CALL, MAX_SLICES, Sent};
 
 /// A link that was written to so often gets a ring. Most links of a short-lived process never are; making one takes some
@@ -28,6 +28,9 @@ use crate::socket::{self, MAX_HANDLES_PER_CALL, MAX_SLICES, Sent};
 const OFTEN: u32 = 8;
 /// The most handles that lie in the socket of a link with a ring.
 pub(super) const CARRIED: usize = MAX_HANDLES_PER_CALL;
+
+/// So many bytes are much: the reader is woken for them whatever else is still to come.
+const MUCH: u32 = CAPACITY / 4 * 3;
 
 /// Where a link's bytes go, and what is to be said between them.
 pub(super) struct WayOut {
@@ -62,6 +65,8 @@ struct Outward {
     /// For each frame with handles that the other side may not have read: where in the ring it is announced, and how many
     /// there are.
     carried: VecDeque<(u32, usize)>,
+    /// Something was written, and the reader not woken for it.
+    silent: bool,
 }
 
 /// A note, and how far it is written.
@@ -69,6 +74,16 @@ struct Unsaid {
     frame: Vec<u8>,
     written: usize,
     handles: Vec<OwnedFd>,
+}
+
+/// When the reader of a ring that waits is woken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum When {
+    /// As soon as there is something to read.
+    Now,
+    /// When there is much to read, or nothing more can be written; else the caller sees to it that there is a write with
+    /// [`Now`](Self::Now) soon.
+    Later,
 }
 
 /// How far writing came.
@@ -117,6 +132,7 @@ impl WayOut {
         socket: BorrowedFd<'_>,
         batch: &mut Transmit<OwnedFd>,
         full: &AtomicBool,
+        bell: When,
     ) -> io::Result<Progress> {
         loop {
             let Self { way, notes, carrier } = self;
@@ -125,6 +141,7 @@ impl WayOut {
                     if self.move_on() {
                         continue;
                     }
+                    self.way.ring(bell);
                     return Ok(Progress::Done);
                 };
                 match way.say(socket, note, full)? {
@@ -188,7 +205,7 @@ impl WayOut {
     fn offer(&mut self) {
         let made = ring::create().and_then(|(ring, memory)| {
             let (bell, end) = Bell::new()?;
-            Ok((Outward { ring, bell: Arc::new(bell), carried: VecDeque::new() }, vec![memory, end]))
+            Ok((Outward { ring, bell: Arc::new(bell), carried: VecDeque::new(), silent: false }, vec![memory, end]))
         });
         // Without a ring the socket does; whoever is short of handles now need not be asked again.
         self.way = Way::Plain;
@@ -210,6 +227,14 @@ impl WayOut {
         Some(Arc::clone(&ring.bell))
     }
 
+    /// Whether the reader of a ring has not been woken for what was written.
+    pub(super) fn is_silent(&self) -> bool {
+        match &self.way {
+            Way::Ring(out, _) => out.silent,
+            Way::Socket(_) | Way::Plain | Way::Offered { .. } | Way::Leaving(..) => false,
+        }
+    }
+
     /// The other side has taken what this side offered. Returns false if nothing was offered, or it has taken it before.
     pub(super) fn taken(&mut self) -> bool {
         match &mut self.way {
@@ -220,6 +245,15 @@ impl WayOut {
 }
 
 impl Way {
+    /// After a round of writing.
+    fn ring(&mut self, when: When) {
+        match (self, when) {
+            (Self::Ring(out, _), When::Now) => out.wake(),
+            (Self::Ring(..), When::Later)
+            | (Self::Socket(_) | Self::Plain | Self::Offered { .. } | Self::Leaving(..), When::Now | When::Later) => {}
+        }
+    }
+
     fn say(&mut self, socket: BorrowedFd<'_>, note: &mut Unsaid, full: &AtomicBool) -> io::Result<Progress> {
         while !note.rest().is_empty() {
             match self {
@@ -280,8 +314,9 @@ impl Outward {
             return Ok(0);
         }
         let count = self.ring.write(slices).map_err(astray)?;
-        if self.ring.wakes() {
-            self.bell.ring();
+        self.silent = true;
+        if self.ring.room().map_err(astray)? < CAPACITY - MUCH {
+            self.wake();
         }
         Ok(count)
     }
@@ -325,6 +360,13 @@ impl Outward {
         Ok(())
     }
 
+    /// Wakes the reader if it waits and something was written since it was last looked for.
+    fn wake(&mut self) {
+        if std::mem::take(&mut self.silent) && self.ring.wakes() {
+            self.bell.ring();
+        }
+    }
+
     /// Says that this side waits, and looks once more: false if it need not wait, `ready` says.
     fn wait(
         &mut self,
@@ -332,6 +374,7 @@ impl Outward {
         full: &AtomicBool,
         ready: impl Fn(&RingWriter) -> Result<bool, Astray>,
     ) -> io::Result<bool> {
+        self.wake();
         full.store(true, Ordering::Release);
         heard.expect();
         self.ring.wait();
