@@ -216,8 +216,8 @@ fn in_no_interleaving_does_a_side_sleep_while_it_could_go_on() {
         assert_eq!(schedule.steps, [Step::Done; 2], "asleep for ever after {made:?}");
         schedules += 1;
     }
-    assert!(schedules > 1000, "{schedules} schedules are too few to have tried everything");
+    assert!(schedules > 500, "{schedules} schedules are too few to have tried everything");
 }
 
 /// So many steps are chosen freely, from then on the writer goes first.
-const DEPTH: usize = 12;
+const DEPTH: usize = 10;
