@@ -1,10 +1,13 @@
 //! The memory of one ring: where each side has come, and the bytes.
 //!
 //! ```text
-//!   0     written: u32   writer waits: u32      positions count bytes and wrap around
-//!   128   read: u32      reader waits: u32      each side on cache lines of its own
+//!   0     written: u32   writer waits: u32   start: u32   positions count bytes and wrap around
+//!   128   read: u32      reader waits: u32   unused: u32  each side on cache lines of its own
 //!   4096  data                                  CAPACITY bytes, used round and round
 //! ```
+//!
+//! The data begins with the byte whose position is `start`, which the writer moves whenever it finds the ring empty: so
+//! small messages use the same few lines of the cache for ever, and a quiet link a page or two of memory, not all of it.
 //!
 //! What must hold: the other process may write anywhere in it at any time, so nobody here ever has a reference to the
 //! data, only copies of it; the words are atomics. The memory stays where it is: an anonymous file of the system's
@@ -43,6 +46,8 @@ pub(super) struct Side {
     pub(super) position: AtomicU32,
     /// 1 while it waits for the other side to move on.
     pub(super) waits: AtomicU32,
+    /// The position of the byte with which the data begins; the writer's business.
+    pub(super) start: AtomicU32,
 }
 
 #[repr(C)]
@@ -94,9 +99,9 @@ impl Memory {
         &self.head().reader
     }
 
-    /// Copies `bytes`, at most [`CAPACITY`], to where `position` points.
-    pub(super) fn put(&self, position: u32, bytes: &[u8]) {
-        let (at, first) = place(position, bytes.len());
+    /// Copies `bytes`, at most [`CAPACITY`], to so far behind the start of the data.
+    pub(super) fn put(&self, behind: u32, bytes: &[u8]) {
+        let (at, first) = place(behind, bytes.len());
         let (here, there) = bytes.split_at(first);
         let data = self.data();
         // SAFETY: `at + first <= CAPACITY` and `there.len() <= CAPACITY` (see `place`), all of it mapped for writing. That
@@ -108,11 +113,11 @@ impl Memory {
         }
     }
 
-    /// Copies `count` bytes, at most [`CAPACITY`], from where `position` points to the end of `into`, which has room for
-    /// them.
-    pub(super) fn take(&self, position: u32, count: usize, into: &mut BytesMut) {
+    /// Copies `count` bytes, at most [`CAPACITY`], from so far behind the start of the data to the end of `into`, which has
+    /// room for them.
+    pub(super) fn take(&self, behind: u32, count: usize, into: &mut BytesMut) {
         let count = count.min(CAPACITY as usize).min(into.capacity() - into.len());
-        let (at, first) = place(position, count);
+        let (at, first) = place(behind, count);
         let data = self.data();
         let room = into.chunk_mut();
         // SAFETY: as for `put`: the source is mapped; the target is room of `into` for at least `count` bytes, which are
@@ -130,9 +135,9 @@ impl Memory {
     }
 }
 
-/// Where `count` bytes at `position` begin in the data, and how many of them lie before its end.
-fn place(position: u32, count: usize) -> (usize, usize) {
-    let at = (position % CAPACITY) as usize;
+/// Where `count` bytes so far behind the start begin in the data, and how many of them lie before its end.
+fn place(behind: u32, count: usize) -> (usize, usize) {
+    let at = (behind % CAPACITY) as usize;
     (at, count.min(CAPACITY as usize - at))
 }
 

@@ -42,7 +42,8 @@ impl RingReader {
     pub(crate) fn read(&mut self, into: &mut BytesMut, most: usize) -> Result<usize, Astray> {
         let count = self.unread()?.min(into.capacity() - into.len()).min(most);
         if count > 0 {
-            self.memory.take(self.read, count, into);
+            let start = self.memory.writer().start.load(Ordering::Relaxed);
+            self.memory.take(self.read.wrapping_sub(start), count, into);
             self.read = self.read.wrapping_add(count as u32);
             // Release: what was copied has been copied before the writer may write over it.
             self.memory.reader().position.store(self.read, Ordering::Release);

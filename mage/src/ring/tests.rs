@@ -46,6 +46,21 @@ fn a_full_ring_takes_nothing_and_an_empty_one_gives_nothing() {
 }
 
 #[test]
+fn small_messages_use_the_same_few_bytes_for_ever() {
+    let (mut writer, mut reader) = ring();
+    for round in 0..10_000_u32 {
+        let message = [round as u8; 100];
+        writer.write([&message[..]].into_iter()).unwrap();
+        let mut into = BytesMut::with_capacity(100);
+        reader.read(&mut into, 100).unwrap();
+        assert_eq!(into, &message[..]);
+    }
+    let mut behind = BytesMut::with_capacity(4096);
+    writer.memory().take(100, 4096, &mut behind);
+    assert!(behind.iter().all(|&byte| byte == 0), "more of the ring was used than one message needs");
+}
+
+#[test]
 fn a_position_is_read_when_all_before_it_is() {
     let (mut writer, mut reader) = ring();
     writer.write([&[1; 10][..]].into_iter()).unwrap();

@@ -11,11 +11,13 @@ pub(crate) struct RingWriter {
     memory: Memory,
     /// The truth; what the memory says is for the other side, and it may change that.
     written: u32,
+    /// The position of the byte with which the data begins.
+    start: u32,
 }
 
 impl RingWriter {
     pub(super) fn new(memory: Memory) -> Self {
-        Self { memory, written: 0 }
+        Self { memory, written: 0, start: 0 }
     }
 
     /// What a hostile process would write to.
@@ -30,11 +32,17 @@ impl RingWriter {
     ///
     /// The reader says that it has read more than was written, or less than before.
     pub(crate) fn write<'a>(&mut self, slices: impl Iterator<Item = &'a [u8]>) -> Result<usize, Astray> {
-        let mut room = self.room()? as usize;
+        let unread = self.unread()?;
+        if unread == 0 {
+            // The reader has done with what it has read, and looks for the start only after it has seen more.
+            self.start = self.written;
+            self.memory.writer().start.store(self.start, Ordering::Relaxed);
+        }
+        let mut room = (CAPACITY - unread) as usize;
         let before = self.written;
         for slice in slices {
             let part = slice.get(..room).unwrap_or(slice);
-            self.memory.put(self.written, part);
+            self.memory.put(self.written.wrapping_sub(self.start), part);
             room -= part.len();
             self.written = self.written.wrapping_add(part.len() as u32);
             if room == 0 {
