@@ -18,6 +18,7 @@ use crate::id::PortId;
 use crate::limits::MIN_MAX_FRAME;
 use crate::name::NodeName;
 use crate::outbox::Outbox;
+use crate::port::Hint;
 
 /// One connection.
 #[derive(Debug, Clone)]
@@ -39,6 +40,8 @@ pub(crate) struct Link<H> {
     pub(crate) pended: u64,
     /// How often the driver said that handles were lost on the way in, less the frames that turned out to lack some.
     pub(crate) shortages: u32,
+    /// The place of the port that the last plain message was for.
+    pub(crate) heard: Hint,
 }
 
 /// What the two nodes of an isolated link call themselves on it.

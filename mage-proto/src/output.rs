@@ -1,5 +1,6 @@
 //! What a node wants done: everything but bytes, in the order in which it must happen.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -127,7 +128,7 @@ pub enum Output<H> {
     /// links are closed.
     Drained,
     /// To be dropped outside the lock.
-    Discard(Discard<H>),
+    Discard(Box<Discard<H>>),
 }
 
 /// What the core lets go of.

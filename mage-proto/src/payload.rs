@@ -14,7 +14,12 @@ pub struct Payload(Repr);
 
 #[derive(Clone)]
 enum Repr {
-    Inline { len: u8, data: [u8; Payload::INLINE] },
+    /// No bytes, and no room for any: what costs nothing to make, to move away and to leave behind.
+    Empty,
+    Inline {
+        len: u8,
+        data: [u8; Payload::INLINE],
+    },
     Shared(Bytes),
 }
 
@@ -26,7 +31,7 @@ impl Payload {
     #[inline]
     #[must_use]
     pub const fn new() -> Self {
-        Self(Repr::Inline { len: 0, data: [0; Self::INLINE] })
+        Self(Repr::Empty)
     }
 
     /// Copies `bytes`, in place when they are few.
@@ -54,9 +59,12 @@ impl Payload {
     /// bytes are shared.
     #[inline]
     pub fn inline_mut(&mut self) -> Option<(&mut [u8; Self::INLINE], &mut u8)> {
+        if let Repr::Empty = self.0 {
+            self.0 = Repr::Inline { len: 0, data: [0; Self::INLINE] };
+        }
         match &mut self.0 {
             Repr::Inline { len, data } => Some((data, len)),
-            Repr::Shared(_) => None,
+            Repr::Empty | Repr::Shared(_) => None,
         }
     }
 
@@ -65,6 +73,7 @@ impl Payload {
     #[must_use]
     pub fn as_slice(&self) -> &[u8] {
         match &self.0 {
+            Repr::Empty => &[],
             Repr::Inline { len, data } => data.get(..usize::from(*len)).unwrap_or(data),
             Repr::Shared(bytes) => bytes,
         }
@@ -75,7 +84,7 @@ impl Payload {
     pub fn slice(&self, start: usize, end: usize) -> Self {
         match &self.0 {
             Repr::Shared(bytes) if start <= end && end <= bytes.len() => Self::from(bytes.slice(start..end)),
-            Repr::Shared(_) => Self::new(),
+            Repr::Empty | Repr::Shared(_) => Self::new(),
             Repr::Inline { .. } => Self::copy_from_slice(self.as_slice().get(start..end).unwrap_or_default()),
         }
     }
@@ -84,7 +93,7 @@ impl Payload {
     #[inline]
     pub(crate) fn is_shared(&self) -> bool {
         match &self.0 {
-            Repr::Inline { .. } => false,
+            Repr::Empty | Repr::Inline { .. } => false,
             Repr::Shared(_) => true,
         }
     }
@@ -93,6 +102,7 @@ impl Payload {
     #[must_use]
     pub fn into_bytes(self) -> Bytes {
         match self.0 {
+            Repr::Empty => Bytes::new(),
             Repr::Inline { .. } => Bytes::copy_from_slice(self.as_slice()),
             Repr::Shared(bytes) => bytes,
         }
@@ -107,12 +117,14 @@ impl Default for Payload {
 
 impl Deref for Payload {
     type Target = [u8];
+    #[inline]
     fn deref(&self) -> &[u8] {
         self.as_slice()
     }
 }
 
 impl AsRef<[u8]> for Payload {
+    #[inline]
     fn as_ref(&self) -> &[u8] {
         self.as_slice()
     }

@@ -36,12 +36,14 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
     /// Makes a pipe and returns its ends.
     fn create_pipe(&self) -> (End, End);
 
-    /// Sends `message` from `end`. When it returns `Ok`, the message is on its way without any further call.
+    /// Sends `message` from `end`. When it returns `Ok`, the message is on its way without any further call, and what is
+    /// left in its place means nothing any more: the caller drops it. (A message is large, and handing one down by value and
+    /// up again when it was not sent costs more than sending it.)
     ///
     /// # Errors
     ///
-    /// The kind of failure and the whole message, unsent.
-    fn send(&self, end: End, message: Message) -> Result<(), (SendErrorKind, Message)>;
+    /// The kind of failure; the message is whole and unsent then.
+    fn send(&self, end: End, message: &mut Message) -> Result<(), SendErrorKind>;
 
     /// Moves up to `max` of the messages that wait at `end` to the back of `into`. `Ready(Ok(()))` when at least one
     /// was moved; `Ready(Err(_))` when the pipe is closed and everything sent before was taken; else registers
@@ -53,6 +55,28 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
         into: &mut VecDeque<Message>,
         waker: Option<&Waker>,
     ) -> Poll<Result<(), CloseReason>>;
+
+    /// Gives every message that waits at `end` to `each`, which moves out what it wants, and registers `waker` as the one
+    /// reader of this end (replacing any other) for what comes later. For who is its own waker: one call, where
+    /// [`receive`](Self::receive) would need a second one only to register. `each` may be called under the backend's lock:
+    /// it calls nothing of the backend and drops nothing.
+    ///
+    /// # Errors
+    ///
+    /// Why the pipe is closed. What was sent before was given to `each`; nothing is registered.
+    fn drain(&self, end: End, waker: Waker, each: &mut dyn FnMut(&mut Message)) -> Result<(), CloseReason> {
+        let mut taken = VecDeque::new();
+        loop {
+            let received = self.receive(end, usize::MAX, &mut taken, Some(&waker));
+            taken.iter_mut().for_each(&mut *each);
+            taken.clear();
+            match received {
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(reason)) => return Err(reason),
+                Poll::Pending => return Ok(()),
+            }
+        }
+    }
 
     /// Waits for room to send.
     fn poll_writable(&self, end: End, waker: Option<&Waker>) -> Poll<Result<(), CloseReason>>;

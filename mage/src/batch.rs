@@ -27,7 +27,9 @@ pub(crate) fn take() -> VecDeque<Message> {
 /// Keeps the room of a vector that is done with; drops what is still in it.
 #[inline]
 pub(crate) fn give(mut batch: VecDeque<Message>) {
-    batch.clear();
+    if !batch.is_empty() {
+        batch.clear();
+    }
     if batch.capacity() > 0 && batch.capacity() <= 4 * SIZE {
         let _ = EMPTY.try_with(|spare| {
             let mut spare = spare.borrow_mut();

@@ -56,6 +56,7 @@ pub mod buffer;
 pub mod call;
 mod driver;
 pub mod endpoint;
+mod few;
 mod inherit;
 pub mod interface;
 pub mod listener;

@@ -110,7 +110,11 @@ impl MessagePipe {
     ///
     /// What stood in the way, and the message, whole.
     pub fn send(&self, message: impl Into<Message>) -> Result<(), (SendErrorKind, Message)> {
-        self.backend.send(self.end, message.into())
+        let mut message = message.into();
+        match self.backend.send(self.end, &mut message) {
+            Ok(()) => Ok(()),
+            Err(kind) => Err((kind, message)),
+        }
     }
 
     /// Takes up to `max` messages; see [`Backend::receive`].

@@ -122,7 +122,7 @@ impl<H, S: NameSource> Node<H, S> {
         }
         self.lost.insert(node, &self.limits);
         if let Some(Reach::Sought { outbox, .. }) = self.nodes.remove(&node) {
-            self.output(Output::Discard(Discard::Handles(outbox.into_handles())));
+            self.discard_later(Discard::Handles(outbox.into_handles()));
         }
         let affected: Vec<PortId> = self.ports.ids().filter(|&id| self.depends_on(id, node)).collect();
         for id in affected {

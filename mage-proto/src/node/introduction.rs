@@ -70,7 +70,7 @@ impl<H, S: NameSource> Node<H, S> {
 
     pub(super) fn discard_sockets(&mut self, sockets: Result<(H, H), SocketPairError>) {
         if let Ok((one, other)) = sockets {
-            self.output(Output::Discard(Discard::Handles(alloc::vec![one, other])));
+            self.discard_later(Discard::Handles(alloc::vec![one, other]));
         }
     }
 
@@ -270,7 +270,7 @@ impl<H, S: NameSource> Node<H, S> {
     /// Drops a link that another takes the place of, without consequences.
     fn forget_link(&mut self, id: LinkId) {
         if let Some(link) = self.links.try_remove(id.index()) {
-            self.output(Output::Discard(Discard::Handles(link.outbox.into_handles())));
+            self.discard_later(Discard::Handles(link.outbox.into_handles()));
             self.output(Output::CloseLink { link: id });
         }
     }

@@ -28,7 +28,7 @@ use crate::message::Port as Key;
 use crate::name::{NameSource, NodeName, node_name};
 use crate::outbox::Outbox;
 use crate::output::{Discard, JoinError, Output};
-use crate::port::Holder;
+use crate::port::{Hint, Holder};
 use crate::violation::Violation;
 
 /// Why nobody could be invited; the handle is given back.
@@ -159,6 +159,7 @@ impl<H, S: NameSource> Node<H, S> {
             held: 0,
             pended: 0,
             shortages: 0,
+            heard: Hint::default(),
         });
         let link = LinkId { index: u32::try_from(index).unwrap_or(u32::MAX), serial };
         self.output(Output::OpenLink { link, handle });
@@ -342,7 +343,7 @@ impl<H, S: NameSource> Node<H, S> {
             return;
         }
         let Some(Link { state, outbox, isolated, .. }) = self.links.try_remove(id.index()) else { return };
-        self.output(Output::Discard(Discard::Handles(outbox.into_handles())));
+        self.discard_later(Discard::Handles(outbox.into_handles()));
         self.output(Output::CloseLink { link: id });
         match state {
             LinkState::Inviting(inviting) => self.invitation_failed(id, *inviting, reason),
@@ -367,7 +368,7 @@ impl<H, S: NameSource> Node<H, S> {
     fn invitation_failed(&mut self, id: LinkId, inviting: Inviting<H>, reason: JoinError) {
         match inviting.admission {
             Admission::Asked { handle, .. } | Admission::Admitted { handle, .. } => {
-                self.output(Output::Discard(Discard::Handle(handle)));
+                self.discard_later(Discard::Handle(handle));
             }
             Admission::Ours | Admission::Waiting | Admission::NoSockets { .. } => {}
         }

@@ -48,7 +48,15 @@ impl<H, S: NameSource> Node<H, S> {
     }
 
     /// Goes on leaving, if nothing holds this node back any more.
+    #[inline]
     pub(super) fn advance_leave(&mut self) {
+        if self.leave != Leave::Staying {
+            self.go_on_leaving();
+        }
+    }
+
+    #[cold]
+    fn go_on_leaving(&mut self) {
         match self.leave {
             Leave::Staying | Leave::Left => {}
             Leave::Draining => {

@@ -34,6 +34,7 @@ mod reject;
 mod role;
 mod transmit;
 
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 
 use hashbrown::HashMap;
@@ -244,11 +245,17 @@ impl<H, S: NameSource> Node<H, S> {
         }
     }
 
+    /// Has the driver drop what the core lets go of.
+    #[cold]
+    fn discard_later(&mut self, discarded: Discard<H>) {
+        self.output(Output::Discard(Box::new(discarded)));
+    }
+
     /// Lets go of a message that nobody will read: its cargo is closed, the rest goes to the driver to be dropped.
     fn discard(&mut self, mut data: Data<H>) {
         let cargo = core::mem::take(&mut data.cargo);
         if !data.handles.is_empty() || data.payload.is_shared() {
-            self.output(Output::Discard(Discard::Message(data.into_message())));
+            self.discard_later(Discard::Message(data.into_message()));
         }
         self.close_quietly(cargo);
     }

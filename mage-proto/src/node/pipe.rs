@@ -9,6 +9,7 @@
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
+use core::mem::take;
 
 use super::plain::Way;
 use super::{Node, Reach, held_by_application};
@@ -20,6 +21,7 @@ use crate::id::PortId;
 use crate::limits::{Limits, Window};
 use crate::message::{Data, Message, Port as Key};
 use crate::name::{NameSource, NodeName, PortName, port_name};
+use crate::payload::Payload;
 use crate::port::{Active, Entry, Hint, Holder, Port, State, Writer};
 
 /// A message that was not sent, and why. Nothing of it is lost.
@@ -117,10 +119,20 @@ impl<H, S: NameSource> Node<H, S> {
     ///
     /// Why it was not sent, and the whole message; nothing has changed then.
     pub fn send(&mut self, port: &Key, message: Message<H>) -> Result<(), SendError<H>> {
-        let size = message.payload.len();
-        if message.cargo.is_empty()
-            && message.handles.is_empty()
-            && size <= usize::try_from(self.limits.max_message).unwrap_or(usize::MAX)
+        let mut message = message;
+        if message.cargo.is_empty() && message.handles.is_empty() && self.send_payload(port, &mut message.payload) {
+            return Ok(());
+        }
+        self.send_attached(port, message)
+    }
+
+    /// Sends a message of bytes only from `port`, without moving it more often than it has to be. Returns false when
+    /// it was not sent: nothing has changed then, and [`send`](Self::send) says why. What is left in `payload` after it was
+    /// sent means nothing any more; it may own memory, to be freed outside the driver's lock.
+    #[inline]
+    pub fn send_payload(&mut self, port: &Key, payload: &mut Payload) -> bool {
+        let size = payload.len();
+        if size <= usize::try_from(self.limits.max_message).unwrap_or(usize::MAX)
             && let Some(Port { name, state: State::Active(active), .. }) = self.ports.get_mut(port.0)
             && let Some(outbound) = active.outbound
             && active.credit.may_send()
@@ -128,10 +140,10 @@ impl<H, S: NameSource> Node<H, S> {
             let cost = u32::try_from(Limits::cost(size, 0)).unwrap_or(u32::MAX);
             let starved = active.credit.charge(cost);
             let way = Way { id: port.0, from: *name, dest: outbound, hint: active.hint };
-            self.send_plain(way, message, cost, starved);
-            return Ok(());
+            self.send_plain(way, payload, cost, starved);
+            return true;
         }
-        self.send_attached(port, message)
+        false
     }
 
     /// Sends a message with cargo or handles, or says why a message may not be sent.
@@ -216,7 +228,11 @@ impl<H, S: NameSource> Node<H, S> {
     /// Why the pipe ended, once everything that arrived was taken.
     pub fn receive(&mut self, port: &Key) -> Result<Option<Message<H>>, CloseReason> {
         let mut taken = None;
-        if self.take_plain(port.0, 1, &mut |message| taken = Some(message)) == 0 {
+        let mut keep = |payload: &mut Payload, handles: &mut Vec<H>| {
+            let (payload, handles) = (take(payload), take(handles));
+            taken = Some(Message { payload, cargo: Vec::new(), handles });
+        };
+        if self.take_plain(port.0, 1, &mut keep) == (0, false) {
             taken = self.take(port.0)?;
         }
         self.run();
@@ -234,10 +250,29 @@ impl<H, S: NameSource> Node<H, S> {
         max: usize,
         mut into: impl FnMut(Message<H>),
     ) -> Result<usize, CloseReason> {
-        let mut count = self.take_plain(port.0, max, &mut into);
-        while count < max {
+        self.receive_parts(port, max, |payload, cargo, handles| {
+            into(Message { payload: take(payload), cargo, handles: take(handles) });
+        })
+    }
+
+    /// As [`receive_batch`](Self::receive_batch), with the parts of each message where they lie: whoever wants them takes
+    /// them from there to where they belong, and a payload is moved once.
+    ///
+    /// # Errors
+    ///
+    /// Why the pipe ended, when nothing was left to take.
+    #[inline]
+    pub fn receive_parts(
+        &mut self,
+        port: &Key,
+        max: usize,
+        mut into: impl FnMut(&mut Payload, Vec<Key>, &mut Vec<H>),
+    ) -> Result<usize, CloseReason> {
+        let (mut count, empty) =
+            self.take_plain(port.0, max, &mut |payload, handles| into(payload, Vec::new(), handles));
+        while count < max && !empty {
             match self.take(port.0) {
-                Ok(Some(message)) => into(message),
+                Ok(Some(Message { mut payload, cargo, mut handles })) => into(&mut payload, cargo, &mut handles),
                 Ok(None) => break,
                 Err(reason) if count == 0 => return Err(reason),
                 Err(_) => break,

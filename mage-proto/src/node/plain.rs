@@ -7,6 +7,7 @@
 //! way, which says what is wrong. What this bought is in `docs/performance.md`.
 
 use alloc::vec::Vec;
+use core::mem::take;
 
 use bytes::{Buf, BytesMut};
 
@@ -16,7 +17,7 @@ use crate::frame::{DATA_HEAD_LEN, DataMarks, Head, PlainData};
 use crate::id::LinkId;
 use crate::id::PortId;
 use crate::link::{Link, LinkState};
-use crate::message::{Data, Message};
+use crate::message::Data;
 use crate::name::{Address, NameSource, NodeName, PortName};
 use crate::outbox::COPIED;
 use crate::output::Output;
@@ -38,19 +39,18 @@ pub(super) struct Way {
 impl<H, S: NameSource> Node<H, S> {
     /// Sends a message without cargo that was charged already.
     #[inline]
-    pub(super) fn send_plain(&mut self, way: Way, message: Message<H>, cost: u32, starved: bool) {
+    pub(super) fn send_plain(&mut self, way: Way, payload: &mut Payload, cost: u32, starved: bool) {
         let Way { from, dest, .. } = way;
         if dest.node == self.name {
-            return self.send_near(way, message, cost, starved);
+            return self.send_near(way, payload, cost, starved);
         }
-        let Some(id) = self.link_near(way) else { return self.send_far(way, message, cost, starved) };
+        let Some(id) = self.link_near(way) else { return self.send_far(way, payload, cost, starved) };
         let Some(link) = self.links.get_mut(id.index()) else { return };
-        let handles = u16::try_from(message.handles.len()).unwrap_or(u16::MAX);
-        let marks = DataMarks { dest: dest.port, from, cost, more: false, starved, hops: 0, handles };
-        if handles == 0 && message.payload.len() <= COPIED {
-            link.outbox.plain(marks, &message.payload);
+        let marks = DataMarks { dest: dest.port, from, cost, more: false, starved, hops: 0, handles: 0 };
+        if payload.len() <= COPIED {
+            link.outbox.plain(marks, payload);
         } else {
-            link.outbox.message(marks, Vec::new(), message.payload, message.handles, None);
+            link.outbox.message(marks, Vec::new(), take(payload), Vec::new(), None);
         }
         if link.outbox.wakes() {
             self.output(Output::LinkReady { link: id });
@@ -59,16 +59,15 @@ impl<H, S: NameSource> Node<H, S> {
 
     /// Sends to a port of this node.
     #[inline]
-    fn send_near(&mut self, way: Way, message: Message<H>, cost: u32, starved: bool) {
+    fn send_near(&mut self, way: Way, payload: &mut Payload, cost: u32, starved: bool) {
         let from = self.address(way.from);
-        let size = u64::try_from(message.payload.len()).unwrap_or(u64::MAX);
-        if message.handles.is_empty()
-            && let Some(id) = self.ports.find_near(way.hint, way.dest.port)
+        let size = u64::try_from(payload.len()).unwrap_or(u64::MAX);
+        if let Some(id) = self.ports.find_near(way.hint, way.dest.port)
             && let Some(active) = self.ports.get_mut(id).and_then(|port| settled(port, from))
             && active.admits_plain(size, cost, &self.limits)
         {
             let held = active.holder == Holder::Application;
-            if active.accept(uncut(message, cost, starved)) && held {
+            if active.accept(uncut(payload, cost, starved)) && held {
                 self.output(Output::Readable(id));
             }
             if Hint(id.0) != way.hint {
@@ -76,13 +75,13 @@ impl<H, S: NameSource> Node<H, S> {
             }
             return;
         }
-        self.send_far(way, message, cost, starved);
+        self.send_far(way, payload, cost, starved);
     }
 
     /// Sends the long way.
     #[cold]
-    fn send_far(&mut self, way: Way, message: Message<H>, cost: u32, starved: bool) {
-        self.emit(way.from, way.dest, EventKind::Data(uncut(message, cost, starved)));
+    fn send_far(&mut self, way: Way, payload: &mut Payload, cost: u32, starved: bool) {
+        self.emit(way.from, way.dest, EventKind::Data(uncut(payload, cost, starved)));
         self.run();
     }
 
@@ -115,8 +114,7 @@ impl<H, S: NameSource> Node<H, S> {
     #[inline]
     pub(super) fn handle_plain(&mut self, link: LinkId, node: NodeName, input: &mut BytesMut) {
         let mut done = 0_usize;
-        let mut found = None;
-        while let Some(length) = input.get(done..).and_then(|rest| self.plain_frame(link, node, rest, &mut found)) {
+        while let Some(length) = input.get(done..).and_then(|rest| self.plain_frame(link, node, rest)) {
             done = done.saturating_add(length);
         }
         if done > 0 {
@@ -125,26 +123,17 @@ impl<H, S: NameSource> Node<H, S> {
     }
 
     /// Takes the frame at the front of `input`, if it is a plain message whose route is settled here; returns its
-    /// length. `found`: the port that was looked up last.
+    /// length. Most are for the port that the one before was for, so no name is hashed.
     #[inline]
-    fn plain_frame(
-        &mut self,
-        link: LinkId,
-        node: NodeName,
-        input: &[u8],
-        found: &mut Option<(PortName, PortId)>,
-    ) -> Option<usize> {
+    fn plain_frame(&mut self, link: LinkId, node: NodeName, input: &[u8]) -> Option<usize> {
         let head = Head::read(input, &self.limits).ok()??;
         let frame = input.get(..head.len())?;
         let PlainData { dest, from, cost, starved } = head.plain_data(frame)?;
         let payload = frame.get(DATA_HEAD_LEN..).filter(|payload| payload.len() < SLICED)?;
-        let id = match *found {
-            Some((name, id)) if name == dest => id,
-            Some(_) | None => self.ports.find(dest)?,
-        };
-        *found = Some((dest, id));
-        let active = settled(self.ports.get_mut(id)?, Address { node, port: from })?;
         let carrier = self.links.get_mut(link.index())?;
+        let id = self.ports.find_near(carrier.heard, dest)?;
+        carrier.heard = Hint(id.0);
+        let active = settled(self.ports.get_mut(id)?, Address { node, port: from })?;
         let size = u64::try_from(payload.len()).unwrap_or(u64::MAX);
         let held = carrier.held.saturating_add(size);
         if held > self.limits.link_bytes || !active.admits_plain(size, cost, &self.limits) {
@@ -160,20 +149,27 @@ impl<H, S: NameSource> Node<H, S> {
         Some(head.len())
     }
 
-    /// Takes up to `max` messages without cargo from the front of a port's queue and returns their credit.
+    /// Takes up to `max` messages without cargo from the front of a port's queue and returns their credit. Returns how many,
+    /// and whether the end is as most are then: open, and with nothing left to read.
     #[inline]
-    pub(super) fn take_plain(&mut self, id: PortId, max: usize, into: &mut impl FnMut(Message<H>)) -> usize {
+    pub(super) fn take_plain(
+        &mut self,
+        id: PortId,
+        max: usize,
+        into: &mut impl FnMut(&mut Payload, &mut Vec<H>),
+    ) -> (usize, bool) {
         let Some(Entry::Routed(Port { name, state: State::Active(active), .. })) = self.ports.entry_mut(id) else {
-            return 0;
+            return (0, false);
         };
         let from = Address { node: self.name, port: *name };
         let mut count = 0_usize;
         while count < max
-            && let Some(next) = active.queue.front()
+            && let Some(next) = active.queue.front_mut()
             && next.cargo.is_empty()
         {
-            // All is read before the message is moved: so it moves whole, and not field by field.
             let (cost, starved, via, size) = (next.cost, next.starved, next.via, next.payload.len());
+            into(&mut next.payload, &mut next.handles);
+            active.queue.pop_front();
             active.unread = active.unread.saturating_sub(u64::from(cost));
             let due = active.credit.taken(cost, starved);
             if let (Some(due), Some(dest)) = (due, active.outbound) {
@@ -184,11 +180,9 @@ impl<H, S: NameSource> Node<H, S> {
             {
                 link.held = link.held.saturating_sub(u64::try_from(size).unwrap_or(u64::MAX));
             }
-            let Some(data) = active.queue.pop_front() else { break };
-            into(Message { payload: data.payload, cargo: Vec::new(), handles: data.handles });
             count = count.saturating_add(1);
         }
-        count
+        (count, active.queue.is_empty())
     }
 }
 
@@ -208,7 +202,7 @@ fn settled<H>(port: &mut Port<H>, from: Address) -> Option<&mut Active<H>> {
 
 /// A message as it is inside the core, whole and without ports.
 #[inline]
-fn uncut<H>(message: Message<H>, cost: u32, starved: bool) -> Data<H> {
-    let Message { payload, handles, .. } = message;
-    Data { payload, cargo: Vec::new(), handles, cost, more: false, starved, hops: 0, via: None }
+fn uncut<H>(payload: &mut Payload, cost: u32, starved: bool) -> Data<H> {
+    let (payload, cargo, handles) = (take(payload), Vec::new(), Vec::new());
+    Data { payload, cargo, handles, cost, more: false, starved, hops: 0, via: None }
 }

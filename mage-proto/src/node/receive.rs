@@ -21,7 +21,7 @@ use crate::link::LinkState;
 use crate::message::Data;
 use crate::name::{Address, NameSource, NodeName, PortName};
 use crate::note::{MAX_NOTE, Note};
-use crate::output::{Discard, Output};
+use crate::output::Discard;
 use crate::payload::Payload;
 use crate::violation::Violation;
 
@@ -70,7 +70,7 @@ impl<H, S: NameSource> Node<H, S> {
 
     fn break_off_link(&mut self, link: LinkId, input: &mut BytesMut, handles: &mut VecDeque<H>, violation: Violation) {
         input.clear();
-        self.output(Output::Discard(Discard::Handles(core::mem::take(handles).into())));
+        self.discard_later(Discard::Handles(core::mem::take(handles).into()));
         self.end_link(link, Some(violation));
         self.run();
     }
@@ -95,11 +95,15 @@ impl<H, S: NameSource> Node<H, S> {
         loop {
             if self.link(link).is_none() {
                 input.clear();
-                self.output(Output::Discard(Discard::Handles(core::mem::take(handles).into())));
+                self.discard_later(Discard::Handles(core::mem::take(handles).into()));
                 return Ok(None);
             }
             if let Some(node) = self.node_of(link) {
                 self.handle_plain(link, node, input);
+                if input.is_empty() {
+                    // Nearly always: whole messages arrived, and nothing else.
+                    break;
+                }
             }
             let Some(head) = Head::read(input, &self.limits)? else { break };
             let Some(frame) = input.get(..head.len()) else { break };
@@ -137,7 +141,7 @@ impl<H, S: NameSource> Node<H, S> {
                         Notes::Wanted if head.is_note() && said.len() <= MAX_NOTE => {
                             return Ok(Some(Note { said, handles }));
                         }
-                        Notes::Wanted | Notes::PassedOver => self.output(Output::Discard(Discard::Handles(handles))),
+                        Notes::Wanted | Notes::PassedOver => self.discard_later(Discard::Handles(handles)),
                     }
                 }
             }
@@ -165,7 +169,7 @@ impl<H, S: NameSource> Node<H, S> {
             Some(link) if link.shortages > 0 => link.shortages = link.shortages.saturating_sub(1),
             Some(_) | None => return Err(Violation::Handles { announced, arrived }),
         }
-        self.output(Output::Discard(Discard::Handles(core::mem::take(handles).into())));
+        self.discard_later(Discard::Handles(core::mem::take(handles).into()));
         Ok(())
     }
 
@@ -300,7 +304,7 @@ impl<H, S: NameSource> Node<H, S> {
         };
         // Whoever has no use for the handle leaves it.
         if let Some(handle) = handle {
-            self.output(Output::Discard(Discard::Handle(handle)));
+            self.discard_later(Discard::Handle(handle));
         }
         result.map_err(|why| match why {
             Refusal::OutOfPlace(why) => Violation::OutOfPlace { kind, why },

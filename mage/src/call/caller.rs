@@ -50,15 +50,15 @@ impl Core {
 
     /// Sends what was encoded, if it can be.
     #[inline]
-    fn finish(&self, mut to: Encoder) -> Result<(), (SendErrorKind, Message)> {
+    fn finish(&self, to: &mut Encoder) -> Result<(), SendErrorKind> {
         match to.seal() {
-            None => self.send(to.message),
-            Some(kind) => Err((kind, to.message)),
+            None => self.send(&mut to.message),
+            Some(kind) => Err(kind),
         }
     }
 
     #[inline]
-    fn send(&self, message: Message) -> Result<(), (SendErrorKind, Message)> {
+    fn send(&self, message: &mut Message) -> Result<(), SendErrorKind> {
         self.pipe.backend().send(self.pipe.end(), message)?;
         if !self.greeted.load(Ordering::Relaxed) {
             self.greeted.store(true, Ordering::Release);
@@ -79,9 +79,13 @@ impl Caller {
     /// What stood in the way, with the message.
     #[inline]
     pub fn send(&self, method: u32, params: impl FnOnce(&mut Encoder)) -> Result<(), SendError> {
-        let mut to = head::write(Kind::OneWay, method, 0, self.0.hello());
+        let mut to = Encoder::new();
+        head::begin(&mut to, Kind::OneWay, method, 0, self.0.hello());
         params(&mut to);
-        self.0.finish(to).map_err(SendError::new)
+        match self.0.finish(&mut to) {
+            Ok(()) => Ok(()),
+            Err(kind) => Err(SendError::new((kind, to.message))),
+        }
     }
 
     /// Sends a call that is answered once.
@@ -120,11 +124,12 @@ impl Caller {
     ) -> Result<(Arc<CallTable>, u64), SendErrorKind> {
         let calls = self.0.calls();
         let call = calls.insert(expect);
-        let mut to = head::write(kind, method, call, self.0.hello());
+        let mut to = Encoder::new();
+        head::begin(&mut to, kind, method, call, self.0.hello());
         params(&mut to);
-        match self.0.finish(to) {
+        match self.0.finish(&mut to) {
             Ok(()) => Ok((Arc::clone(calls), call)),
-            Err((kind, _unsent)) => {
+            Err(kind) => {
                 calls.remove(call);
                 Err(kind)
             }
@@ -181,8 +186,14 @@ impl SendError {
     ///
     /// What stands in the way now, with the message.
     pub fn send_again<I: Interface>(self, remote: &Remote<I>) -> Result<(), Self> {
-        let (_, message) = *self.0;
-        I::caller(remote).0.send(message).map_err(Self::new)
+        let mut unsent = self.0;
+        match I::caller(remote).0.send(&mut unsent.1) {
+            Ok(()) => Ok(()),
+            Err(kind) => {
+                unsent.0 = kind;
+                Err(Self(unsent))
+            }
+        }
     }
 
     /// What stood in the way, and the encoded message with its pipes and handles.

@@ -115,6 +115,14 @@ fn take<const N: usize>(rest: &mut &[u8]) -> Result<[u8; N], BadValue> {
 #[inline]
 pub(crate) fn write(kind: Kind, method: u32, call: u64, interface: Option<u64>) -> Encoder {
     let mut to = Encoder::new();
+    begin(&mut to, kind, method, call, interface);
+    to
+}
+
+/// Writes the head into an encoder that is where it will stay: it is large, and would be copied on its way out of
+/// [`write`].
+#[inline]
+pub(crate) fn begin(to: &mut Encoder, kind: Kind, method: u32, call: u64, interface: Option<u64>) {
     to.raw(&[kind as u8 | if interface.is_some() { HELLO } else { 0 }]);
     to.raw(&method.to_le_bytes());
     if kind != Kind::OneWay {
@@ -123,7 +131,6 @@ pub(crate) fn write(kind: Kind, method: u32, call: u64, interface: Option<u64>) 
     if let Some(id) = interface {
         to.raw(&id.to_le_bytes());
     }
-    to
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@
 //! backend, because a backend may wake somebody in place who sends here again.
 
 use std::collections::VecDeque;
+use std::mem;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
@@ -55,6 +56,7 @@ impl Outbox {
     }
 
     /// How many messages wait for room.
+    #[inline]
     pub(crate) fn len(&self) -> usize {
         if self.waiting.load(Ordering::Acquire) { self.queue().messages.len() } else { 0 }
     }
@@ -62,34 +64,37 @@ impl Outbox {
     /// Sends `message` now or as soon as there is room; `waker` is called then, and has to call [`drain`](Self::drain).
     /// What a closed pipe refuses is dropped: whoever waits for it learns of the closing.
     #[inline]
-    pub(crate) fn send(&self, message: Message, waker: impl FnOnce() -> Waker) {
-        let refused = if self.waiting.load(Ordering::Acquire) { Some(message) } else { self.try_send(message) };
-        if let Some(message) = refused {
+    pub(crate) fn send(&self, message: &mut Message, waker: impl FnOnce() -> Waker) {
+        if self.waiting.load(Ordering::Acquire) || !self.try_send(message) {
             {
                 let mut queue = self.queue();
-                queue.messages.push_back(message);
+                queue.messages.push_back(mem::take(message));
                 self.waiting.store(true, Ordering::Release);
             }
             self.drain(&waker());
         }
     }
 
-    /// Gives the message back when the pipe is full.
+    /// Says no, and leaves what has to be sent, when the pipe is full.
     #[inline]
-    fn try_send(&self, message: Message) -> Option<Message> {
+    fn try_send(&self, message: &mut Message) -> bool {
         match self.backend.send(self.end, message) {
-            Ok(()) => None,
-            Err((SendErrorKind::Full, message)) => Some(message),
-            Err((SendErrorKind::Closed(_), _)) => None,
-            Err((
+            Ok(()) | Err(SendErrorKind::Closed(_)) => true,
+            Err(SendErrorKind::Full) => false,
+            Err(
                 SendErrorKind::TooLarge { .. }
                 | SendErrorKind::TooDeep
                 | SendErrorKind::TooManyAttachments
                 | SendErrorKind::OwnPipe
                 | SendErrorKind::Foreign
                 | SendErrorKind::Isolated,
-                message,
-            )) => unsendable(&message).and_then(|failed| self.try_send(failed)),
+            ) => match unsendable(message) {
+                Some(failed) => {
+                    *message = failed;
+                    self.try_send(message)
+                }
+                None => true,
+            },
         }
     }
 
@@ -121,8 +126,10 @@ impl Outbox {
             }
             next
         };
-        let Some(message) = next else { return false };
-        let Some(message) = self.try_send(message) else { return true };
+        let Some(mut message) = next else { return false };
+        if self.try_send(&mut message) {
+            return true;
+        }
         self.queue().messages.push_front(message);
         match self.backend.poll_writable(self.end, Some(waker)) {
             // Closed: the next attempt to send drops the message.
@@ -169,7 +176,7 @@ mod tests {
         let (near, far) = backend.create_pipe();
         let outbox = Outbox::new(Arc::clone(near.backend()), near.end());
         for number in 0..7u8 {
-            outbox.send((&[number][..]).into(), || Waker::noop().clone());
+            outbox.send(&mut (&[number][..]).into(), || Waker::noop().clone());
         }
         assert_eq!(outbox.len(), 5);
         let mut seen = Vec::new();
@@ -180,7 +187,7 @@ mod tests {
             outbox.drain(Waker::noop());
         }
         assert_eq!((seen, outbox.len()), ((0..7).collect(), 0));
-        outbox.send((&[9][..]).into(), || unreachable!("there is room"));
+        outbox.send(&mut (&[9][..]).into(), || unreachable!("there is room"));
         assert_eq!(far.try_receive().unwrap().unwrap().payload[0], 9);
     }
 
@@ -190,7 +197,7 @@ mod tests {
         let (near, far) = backend.create_pipe();
         let outbox = Outbox::new(Arc::clone(near.backend()), near.end());
         for number in 0..3u8 {
-            outbox.send((&[number][..]).into(), || Waker::noop().clone());
+            outbox.send(&mut (&[number][..]).into(), || Waker::noop().clone());
         }
         drop(far);
         outbox.drain(Waker::noop());

@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use super::head::{Failure, Head, Kind};
-use super::table::CallTable;
+use super::table::{Arrived, CallTable};
 use super::{BadMessage, CallError};
 use crate::adapter::{BoxFuture, WouldDeadlock};
 use crate::backend::Backend;
@@ -106,12 +106,13 @@ impl<T, E> Future for Reply<T, E> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
         let State::Waiting { calls, call } = &this.state else { return Poll::Ready(Err(this.take_failure())) };
-        let mut answer = Message::default();
-        match calls.poll_answer(*call, cx.waker(), &mut answer) {
+        let mut arrived = Arrived::Nothing;
+        match calls.poll_answer(*call, cx.waker(), &mut arrived) {
             Poll::Ready(polled) => {
-                let polled = match polled {
-                    Ok(()) => read(this.method, calls, &mut answer),
-                    Err(ended) => Err(ended.into()),
+                let polled = match (polled, &mut arrived) {
+                    (Ok(()), Arrived::Answer(answer)) => read(this.method, calls, answer),
+                    (Ok(()), Arrived::Nothing | Arrived::Items(_)) => Err(CallError::Abandoned),
+                    (Err(ended), _) => Err(ended.into()),
                 };
                 this.state = State::Done;
                 Poll::Ready(polled)

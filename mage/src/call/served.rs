@@ -7,6 +7,7 @@
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Wake, Waker};
 
@@ -21,6 +22,8 @@ use crate::pipe::{Message, MessagePipe};
 /// What the receiver and those who answer for it share. The waker of its outbox.
 pub(crate) struct Served {
     outbox: Outbox,
+    /// How many calls are open; written under the lock of `calls`.
+    open: AtomicUsize,
     calls: Mutex<Calls>,
 }
 
@@ -69,7 +72,7 @@ impl Answerer {
     pub(crate) fn prepare(&mut self, pipe: &MessagePipe) -> &Arc<Served> {
         self.served.get_or_insert_with(|| {
             let outbox = Outbox::new(Arc::clone(pipe.backend()), pipe.end());
-            Arc::new(Served { outbox, calls: Mutex::default() })
+            Arc::new(Served { outbox, open: AtomicUsize::new(0), calls: Mutex::default() })
         })
     }
 
@@ -91,6 +94,7 @@ impl Served {
         calls.serial += 1;
         let (serial, cancelled) = (calls.serial, calls.ended);
         let index = calls.open.insert(Open { serial, call, cancelled, credit, on_cancel: None, on_credit: None });
+        self.open.store(calls.open.len(), Ordering::Release);
         Ticket { served: Arc::clone(self), key: Key { index, serial }, call, method }
     }
 
@@ -99,6 +103,7 @@ impl Served {
         let (closed, receiver) = {
             let mut calls = self.calls();
             let closed = calls.find(key).is_some().then(|| calls.open.remove(key.index));
+            self.open.store(calls.open.len(), Ordering::Release);
             (closed, calls.receiver.take())
         };
         if let Some(receiver) = receiver {
@@ -108,11 +113,18 @@ impl Served {
     }
 
     /// Waits until fewer than `max` calls are unanswered or have an answer that waits to be sent.
+    #[inline]
     pub(crate) fn poll_room(&self, max: usize, waker: &Waker) -> Poll<()> {
         let waiting = self.outbox.len();
-        if self.calls().open.len() + waiting < max {
-            return Poll::Ready(());
+        if self.open.load(Ordering::Acquire) + waiting < max {
+            Poll::Ready(())
+        } else {
+            self.wait_for_room(waiting, max, waker)
         }
+    }
+
+    #[cold]
+    fn wait_for_room(&self, waiting: usize, max: usize, waker: &Waker) -> Poll<()> {
         // Cloned outside the lock, and only where there is no room: nearly every request finds some.
         let waker = waker.clone();
         let replaced = {
@@ -172,7 +184,7 @@ impl Served {
     }
 
     /// Sends a message now or as soon as there is room.
-    pub(crate) fn send(self: &Arc<Self>, message: Message) {
+    pub(crate) fn send(self: &Arc<Self>, message: &mut Message) {
         self.outbox.send(message, || Waker::from(Arc::clone(self)));
     }
 }
@@ -235,10 +247,11 @@ impl Ticket {
     /// Sends a message about the call; what cannot be encoded becomes a failure.
     #[inline]
     pub(super) fn say(&self, kind: Kind, encode: impl FnOnce(&mut Encoder)) {
-        let mut to = head::write(kind, self.method, self.call, None);
+        let mut to = Encoder::new();
+        head::begin(&mut to, kind, self.method, self.call, None);
         encode(&mut to);
         match to.seal() {
-            None => self.served.send(to.message),
+            None => self.served.send(&mut to.message),
             Some(_) => self.say(Kind::Failed, unsendable),
         }
     }

@@ -7,7 +7,8 @@
 //! The table itself is the waker of the remote's end, so that answers are sorted where they arrive and no task is
 //! needed. A call's id is `serial << 32 | slot`: an answer that comes after its call was cancelled finds another serial.
 //! What must hold: one thread sorts at a time (values of a stream stay in order); nothing is dropped or woken, and the
-//! backend is not called, while the slots are locked.
+//! backend is not called, while the slots are locked. The backend may hold its own lock while it hands a message to a
+//! slot: so a message is moved once, from the backend's queue to its call.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -15,13 +16,10 @@ use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Wake, Waker};
 
-use slab::Slab;
-use smallvec::SmallVec;
-
 use super::head::{self, Head, Kind};
 use super::outbox::Outbox;
 use super::{BadMessage, CallError, STREAM_WINDOW};
-use crate::batch;
+use crate::few::Few;
 use crate::interface::Identity;
 use crate::parameter::{BadValue, Fault};
 use crate::pipe::{CloseReason, Message, MessagePipe};
@@ -45,7 +43,11 @@ const RETIRE_TRIES: u32 = 10_000;
 
 #[derive(Default)]
 struct State {
-    slots: Slab<Slot>,
+    /// Slots stay where they are when their call is over: an answer is large, and a slot that is moved to be dropped moves
+    /// the room for one.
+    slots: Vec<Slot>,
+    /// The places of those whose call is over.
+    free: Vec<u32>,
     serial: u32,
     ended: Option<Ended>,
 }
@@ -66,15 +68,19 @@ impl<E> From<Ended> for CallError<E> {
     }
 }
 
+#[derive(Default)]
 struct Slot {
-    serial: u32,
+    /// `None` when the call is over.
+    serial: Option<u32>,
     arrived: Arrived,
     waker: Option<Waker>,
 }
 
 /// What came for a call.
-enum Arrived {
+#[derive(Default)]
+pub(super) enum Arrived {
     /// Nothing yet of an answer.
+    #[default]
     Nothing,
     /// The answer.
     Answer(Message),
@@ -89,7 +95,7 @@ pub(super) enum Expect {
     Stream,
 }
 
-type Wakers = SmallVec<[Waker; 8]>;
+type Wakers = Few<Waker>;
 
 impl CallTable {
     pub(super) fn new(pipe: &MessagePipe, identity: &'static Identity) -> Self {
@@ -112,15 +118,7 @@ impl CallTable {
         if !self.started.load(Ordering::Acquire) {
             self.start();
         }
-        let arrived = match expect {
-            Expect::Answer => Arrived::Nothing,
-            Expect::Stream => Arrived::Items(VecDeque::new()),
-        };
-        let mut state = self.state();
-        state.serial = state.serial.wrapping_add(1);
-        let serial = state.serial;
-        let index = state.slots.insert(Slot { serial, arrived, waker: None });
-        u64::from(serial) << 32 | index as u64
+        self.state().insert(expect)
     }
 
     /// Registers the table as the waker of its end.
@@ -134,7 +132,7 @@ impl CallTable {
     /// Forgets a call; says whether its answer had not arrived.
     pub(super) fn remove(&self, call: u64) -> bool {
         let removed = self.state().remove(call);
-        match removed.map(|slot| slot.arrived) {
+        match removed.map(|(arrived, _waker)| arrived) {
             Some(Arrived::Nothing) => true,
             Some(Arrived::Items(items)) => !items.back().is_some_and(ends_stream),
             Some(Arrived::Answer(_)) | None => false,
@@ -157,13 +155,13 @@ impl CallTable {
     }
 
     fn send(self: &Arc<Self>, message: Option<Message>) {
-        if let Some(message) = message {
-            self.outbox.send(message, || Waker::from(Arc::clone(self)));
+        if let Some(mut message) = message {
+            self.outbox.send(&mut message, || Waker::from(Arc::clone(self)));
         }
     }
 
     /// Moves the answer of `call` to `into`; its slot is free then.
-    pub(super) fn poll_answer(&self, call: u64, waker: &Waker, into: &mut Message) -> Poll<Result<(), Ended>> {
+    pub(super) fn poll_answer(&self, call: u64, waker: &Waker, into: &mut Arrived) -> Poll<Result<(), Ended>> {
         let mut state = self.state();
         let (polled, released) = state.poll_answer(call, waker, into);
         drop(state);
@@ -185,24 +183,16 @@ impl CallTable {
         if !self.begin_sorting() {
             return;
         }
-        let waker = Waker::from(Arc::clone(self));
-        let mut arrived = batch::take();
         loop {
-            match self.outbox.backend.receive(self.outbox.end, batch::SIZE, &mut arrived, Some(&waker)) {
-                Poll::Ready(Ok(())) => self.hand_out(&mut arrived),
-                Poll::Ready(Err(reason)) => {
-                    self.end(Ended::Closed(reason));
-                    break;
-                }
-                Poll::Pending => {
-                    if self.sorting.compare_exchange(BUSY, IDLE, Ordering::AcqRel, Ordering::Acquire).is_ok() {
-                        break;
-                    }
-                    self.sorting.store(BUSY, Ordering::Release);
-                }
+            if let Err(reason) = self.hand_out() {
+                self.end(Ended::Closed(reason));
+                return;
             }
+            if self.sorting.compare_exchange(BUSY, IDLE, Ordering::AcqRel, Ordering::Acquire).is_ok() {
+                return;
+            }
+            self.sorting.store(BUSY, Ordering::Release);
         }
-        batch::give(arrived);
     }
 
     /// Says whether this thread is the one to sort; the one that does looks again otherwise.
@@ -220,7 +210,7 @@ impl CallTable {
     pub(super) fn retire(&self) -> bool {
         // The answer to the last call may have been handed out by a thread that is not done yet.
         for _ in 0..RETIRE_TRIES {
-            if !self.state().slots.is_empty() || self.outbox.len() > 0 {
+            if !self.state().is_idle() || self.outbox.len() > 0 {
                 return false;
             }
             if self.sorting.compare_exchange(IDLE, RETIRED, Ordering::AcqRel, Ordering::Acquire).is_ok() {
@@ -231,24 +221,29 @@ impl CallTable {
         false
     }
 
-    fn hand_out(&self, arrived: &mut VecDeque<Message>) {
-        let mut wakers = Wakers::new();
-        let mut bad = None;
-        {
-            let mut state = self.state();
-            for message in arrived.iter_mut() {
-                match state.place(message) {
-                    Ok(waker) => wakers.extend(waker),
-                    Err(value) => bad = Some(value),
+    /// Gives what arrived to the calls that it answers, and registers the table for what comes later.
+    fn hand_out(self: &Arc<Self>) -> Result<(), CloseReason> {
+        let (mut wakers, mut unwanted, mut bad) = (Wakers::new(), Vec::new(), None);
+        let mut state = None;
+        let place = &mut |message: &mut Message| {
+            let placed = state.get_or_insert_with(|| self.state()).place(message);
+            match placed {
+                Ok(Placed::Taken(waker)) => wakers.extend(waker),
+                Ok(Placed::Unwanted) => unwanted.push(std::mem::take(message)),
+                Err(value) => {
+                    bad = Some(value);
+                    unwanted.push(std::mem::take(message));
                 }
             }
-        }
-        // What nobody waits for, and what was wrong.
-        arrived.clear();
-        wakers.into_iter().for_each(Waker::wake);
+        };
+        let drained = self.outbox.backend.drain(self.outbox.end, Waker::from(Arc::clone(self)), place);
+        drop(state);
+        drop(unwanted);
+        wakers.take_each(Waker::wake);
         if let Some(value) = bad {
             self.refuse(&mut BadMessage::new(self.identity.name, &Fault::from(value)));
         }
+        drained
     }
 
     /// Closes the pipe because of what arrived on it.
@@ -267,9 +262,9 @@ impl CallTable {
         {
             let mut state = self.state();
             state.ended.get_or_insert(ended);
-            wakers.extend(state.slots.iter_mut().filter_map(|(_, slot)| slot.waker.take()));
+            wakers.extend(state.slots.iter_mut().filter_map(|slot| slot.waker.take()));
         }
-        wakers.into_iter().for_each(Waker::wake);
+        wakers.take_each(Waker::wake);
     }
 }
 
@@ -288,19 +283,52 @@ impl Wake for CallTable {
 
 impl fmt::Debug for CallTable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CallTable").field("calls", &self.state().slots.len()).finish()
+        let state = self.state();
+        f.debug_struct("CallTable").field("calls", &(state.slots.len() - state.free.len())).finish()
     }
 }
 
 impl State {
-    fn slot(&mut self, call: u64) -> Option<&mut Slot> {
-        let (index, serial) = split(call);
-        self.slots.get_mut(index).filter(|slot| slot.serial == serial)
+    #[inline]
+    fn insert(&mut self, expect: Expect) -> u64 {
+        self.serial = self.serial.wrapping_add(1);
+        let serial = self.serial;
+        let index = self.free.pop().unwrap_or_else(|| self.grow());
+        if let Some(slot) = self.slots.get_mut(index as usize) {
+            slot.serial = Some(serial);
+            // Nothing has arrived at a slot that is free.
+            if expect == Expect::Stream {
+                slot.arrived = Arrived::Items(VecDeque::new());
+            }
+        }
+        u64::from(serial) << 32 | u64::from(index)
     }
 
-    fn remove(&mut self, call: u64) -> Option<Slot> {
-        self.slot(call)?;
-        self.slots.try_remove(split(call).0)
+    #[cold]
+    fn grow(&mut self) -> u32 {
+        // Four thousand million calls under way would not fit into memory.
+        let index = u32::try_from(self.slots.len()).unwrap_or(u32::MAX);
+        self.slots.push(Slot::default());
+        index
+    }
+
+    #[inline]
+    fn slot(&mut self, call: u64) -> Option<&mut Slot> {
+        let (index, serial) = split(call);
+        self.slots.get_mut(index as usize).filter(|slot| slot.serial == Some(serial))
+    }
+
+    /// Whether no call is under way.
+    fn is_idle(&self) -> bool {
+        self.free.len() == self.slots.len()
+    }
+
+    fn remove(&mut self, call: u64) -> Option<(Arrived, Option<Waker>)> {
+        let slot = self.slot(call)?;
+        slot.serial = None;
+        let removed = (std::mem::take(&mut slot.arrived), slot.waker.take());
+        self.free.push(split(call).0);
+        Some(removed)
     }
 
     /// Beside whether the answer is there, a waker to be dropped after the lock.
@@ -309,23 +337,21 @@ impl State {
         &mut self,
         call: u64,
         waker: &Waker,
-        into: &mut Message,
+        into: &mut Arrived,
     ) -> (Poll<Result<(), Ended>>, Option<Waker>) {
         let (index, serial) = split(call);
-        let Some(slot) = self.slots.get_mut(index).filter(|slot| slot.serial == serial) else {
+        let Some(slot) = self.slots.get_mut(index as usize).filter(|slot| slot.serial == Some(serial)) else {
             return (Poll::Ready(Err(self.ended.clone().unwrap_or(Ended::Abandoned))), None);
         };
-        let polled = match (&mut slot.arrived, &self.ended) {
-            (Arrived::Answer(message), _) => {
-                std::mem::swap(message, into);
-                Ok(())
-            }
+        let polled = match (&slot.arrived, &self.ended) {
+            (Arrived::Answer(_), _) => Ok(()),
             (Arrived::Nothing | Arrived::Items(_), Some(ended)) => Err(ended.clone()),
             (Arrived::Nothing | Arrived::Items(_), None) => return (Poll::Pending, slot.wait(waker)),
         };
+        *into = std::mem::take(&mut slot.arrived);
+        slot.serial = None;
         let released = slot.waker.take();
-        // Nothing is dropped with it: an answer was swapped for nothing.
-        self.slots.remove(index);
+        self.free.push(index);
         (Poll::Ready(polled), released)
     }
 
@@ -344,9 +370,9 @@ impl State {
         }
     }
 
-    /// Moves `message` to the call that it answers, and returns who waits for it. What nobody waits for stays.
+    /// Moves `message` to the call that it answers, unless nobody waits for it.
     #[inline]
-    fn place(&mut self, message: &mut Message) -> Result<Option<Waker>, BadValue> {
+    fn place(&mut self, message: &mut Message) -> Result<Placed, BadValue> {
         let head = Head::read(&message.payload)?;
         match head.kind {
             Kind::Reply | Kind::Error | Kind::Failed | Kind::Flushed | Kind::Item | Kind::End => {}
@@ -354,17 +380,25 @@ impl State {
                 return Err(BadValue::UnexpectedKind { kind: head.kind as u8 });
             }
         }
-        let Some(slot) = self.slot(head.call) else { return Ok(None) };
+        let Some(slot) = self.slot(head.call) else { return Ok(Placed::Unwanted) };
         match &mut slot.arrived {
             Arrived::Nothing => slot.arrived = Arrived::Answer(std::mem::take(message)),
             // Answered twice.
-            Arrived::Answer(_) => return Ok(None),
+            Arrived::Answer(_) => return Ok(Placed::Unwanted),
             // One more than the values: the end.
             Arrived::Items(items) if items.len() > STREAM_WINDOW as usize => return Err(BadValue::Flood),
             Arrived::Items(items) => items.push_back(std::mem::take(message)),
         }
-        Ok(slot.waker.take())
+        Ok(Placed::Taken(slot.waker.take()))
     }
+}
+
+/// What became of a message.
+enum Placed {
+    /// A call has it; who waits for that.
+    Taken(Option<Waker>),
+    /// It is still where it was.
+    Unwanted,
 }
 
 impl Slot {
@@ -376,8 +410,8 @@ impl Slot {
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "the two halves of an id")]
-fn split(call: u64) -> (usize, u32) {
-    (call as u32 as usize, (call >> 32) as u32)
+fn split(call: u64) -> (u32, u32) {
+    (call as u32, (call >> 32) as u32)
 }
 
 fn ends_stream(message: &Message) -> bool {

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use mage_proto::Discard;
-use smallvec::SmallVec;
 
 use super::link::Link;
+use crate::few::Few;
 use crate::node::NodeEvent;
 use crate::pipe::MessagePipe;
 
@@ -38,13 +38,14 @@ pub(super) enum Dropped {
     Waker(Waker),
 }
 
-/// What one critical section leaves to do; most leave one or two things.
+/// What one critical section leaves to do.
 #[derive(Default)]
-pub(super) struct Effects(SmallVec<[Effect; 4]>);
+pub(super) struct Effects(Few<Effect>);
 
 impl Effects {
+    #[inline]
     pub(super) fn new() -> Self {
-        Self::default()
+        Self(Few::new())
     }
 
     #[inline]
@@ -52,19 +53,7 @@ impl Effects {
         self.0.push(effect);
     }
 
-    /// As [`extend`](Self::extend) for one or none, which nearly every case is, without the loop.
     #[inline]
-    pub(super) fn push_some(&mut self, effect: Option<Effect>) {
-        if let Some(effect) = effect {
-            self.push(effect);
-        }
-    }
-
-    #[inline]
-    pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
     pub(super) fn extend(&mut self, effects: impl IntoIterator<Item = Effect>) {
         self.0.extend(effects);
     }
@@ -73,7 +62,9 @@ impl Effects {
         self.push(Effect::Tell(Box::new(event)));
     }
 
-    pub(super) fn drain(&mut self) -> smallvec::Drain<'_, [Effect; 4]> {
-        self.0.drain(..)
+    /// Takes all of them out and has each performed.
+    #[inline]
+    pub(super) fn take_each(&mut self, perform: impl FnMut(Effect)) {
+        self.0.take_each(perform);
     }
 }

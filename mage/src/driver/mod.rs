@@ -125,6 +125,7 @@ impl Driver {
     }
 
     /// Changes the state under the lock and collects what has to be done after it.
+    #[inline]
     fn enter<R>(&self, effects: &mut Effects, act: impl FnOnce(&mut State, &mut Effects) -> R) -> R {
         let mut state = self.state.lock();
         let result = act(&mut state, effects);
@@ -134,11 +135,13 @@ impl Driver {
 
     /// Performs what a command or an input set going. Frames that became ready are written at once, or at the end of
     /// the read callback that this thread is in.
+    #[inline]
     fn perform(&self, effects: &mut Effects) {
         self.perform_with(effects, |link| link.flush_now(self));
     }
 
     /// Performs what the application's sending set going, under the rule of [`flush`].
+    #[inline]
     fn perform_sent(&self, effects: &mut Effects, large: bool) {
         self.perform_with(effects, |link| link.flush_sent(self, large));
     }
@@ -148,24 +151,31 @@ impl Driver {
         self.perform_with(effects, |link| link.flush_closed());
     }
 
+    #[inline]
     fn perform_with(&self, effects: &mut Effects, flush: impl Fn(&Arc<Link>)) {
-        if !effects.is_empty() {
-            for effect in effects.drain() {
-                match effect {
-                    Effect::Wake(waker) => {
-                        flush::Deferral::has_woken();
-                        waker.wake();
-                    }
-                    Effect::Flush(link) => flush(&link),
-                    Effect::Open(link) => self.open(&link),
-                    Effect::Close(link) => link.close(),
-                    Effect::CreateSocketPair(tag) => self.create_socket_pair(tag),
-                    Effect::Tell(event) => self.tell(*event),
-                    Effect::Drop(dropped) => drop(dropped),
-                }
+        effects.take_each(|effect| match effect {
+            Effect::Wake(waker) => {
+                flush::Deferral::has_woken();
+                waker.wake();
             }
-        }
+            Effect::Flush(link) => flush(&link),
+            Effect::Open(_) | Effect::Close(_) | Effect::CreateSocketPair(_) | Effect::Tell(_) | Effect::Drop(_) => {
+                self.perform_rarer(effect)
+            }
+        });
         self.names.stock_up();
+    }
+
+    #[cold]
+    fn perform_rarer(&self, effect: Effect) {
+        match effect {
+            Effect::Open(link) => self.open(&link),
+            Effect::Close(link) => link.close(),
+            Effect::CreateSocketPair(tag) => self.create_socket_pair(tag),
+            Effect::Tell(event) => self.tell(*event),
+            Effect::Drop(dropped) => drop(dropped),
+            Effect::Wake(_) | Effect::Flush(_) => {}
+        }
     }
 
     fn create_socket_pair(&self, tag: u64) {
@@ -303,9 +313,9 @@ impl State {
         match output {
             Output::Readable(port) => {
                 let reader = self.seats.of(port).and_then(|seat| seat.waits.take_reader());
-                effects.push_some(reader.map(Effect::Wake));
+                effects.extend(reader.map(Effect::Wake));
             }
-            Output::LinkReady { link } => effects.push_some(self.link(link).map(Arc::clone).map(Effect::Flush)),
+            Output::LinkReady { link } => effects.extend(self.link(link).map(Arc::clone).map(Effect::Flush)),
             Output::Writable(port) => {
                 let writers = self.seats.of(port).map(|seat| seat.waits.take_writers()).unwrap_or_default();
                 effects.extend(writers.into_iter().map(Effect::Wake));
@@ -338,7 +348,7 @@ impl State {
                     effects.push(Effect::Wake(waker));
                 }
             }
-            Output::Discard(discard) => effects.push(Effect::Drop(Dropped::Discard(Box::new(discard)))),
+            Output::Discard(discard) => effects.push(Effect::Drop(Dropped::Discard(discard))),
             // The core may learn to want more; a driver of this version has no answer to it.
             _ => {}
         }

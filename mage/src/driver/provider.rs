@@ -30,6 +30,7 @@ impl Driver {
 
     /// Asks `ready` under the lock; registers a clone of `waker` when it says that it is not yet time. The clone is made
     /// before, outside the lock: that it is in vain now and then costs less than a second look each time.
+    #[inline]
     fn wait_for<T>(
         &self,
         end: End,
@@ -47,8 +48,10 @@ impl Driver {
                 && let Some(clone) = clone.take_if(|clone| !seat.waits.knows(what, clone))
             {
                 let registered = seat.waits.register(what, clone);
-                effects.push_some(registered.replaced.map(|waker| Effect::Drop(Dropped::Waker(waker))));
-                effects.extend(registered.crowd.into_iter().map(Effect::Wake));
+                effects.extend(registered.replaced.map(|waker| Effect::Drop(Dropped::Waker(waker))));
+                if !registered.crowd.is_empty() {
+                    effects.extend(registered.crowd.into_iter().map(Effect::Wake));
+                }
             }
             Poll::Pending
         });
@@ -68,6 +71,9 @@ impl State {
         let (Some(core), Some(seat)) = (&mut self.core, self.seats.get(end)) else {
             return Err(SendErrorKind::Closed(self.gone()));
         };
+        if slot.handles.is_empty() && core.send_payload(&seat.port, &mut slot.payload) {
+            return Ok(());
+        }
         let (payload, handles) = (mem::take(&mut slot.payload), mem::take(&mut slot.handles));
         match core.send(&seat.port, CoreMessage { payload, cargo: Vec::new(), handles }) {
             Ok(()) => Ok(()),
@@ -126,23 +132,71 @@ impl State {
             return Some(Err(self.gone()));
         };
         let mut arrived = Vec::new();
-        let taken = core.receive_batch(&seat.port, max, |message| {
-            let mage_proto::Message { payload, cargo, handles } = message;
+        let taken = core.receive_parts(&seat.port, max, |payload, cargo, handles| {
             if !cargo.is_empty() {
                 arrived.push((into.len(), cargo));
             }
-            into.push_back(Message { payload, pipes: Vec::new(), handles });
+            into.push_back(Message { payload: mem::take(payload), pipes: Vec::new(), handles: mem::take(handles) });
         });
+        if !arrived.is_empty() {
+            self.unpack(arrived, into);
+        }
+        match taken {
+            Ok(0) => None,
+            Ok(_) => Some(Ok(())),
+            Err(reason) => Some(Err(reason)),
+        }
+    }
+
+    /// Gives the ports of messages, named by their places in `into`, to the application.
+    #[cold]
+    fn unpack(&mut self, arrived: Vec<(usize, Vec<mage_proto::Port>)>, into: &mut VecDeque<Message>) {
         for (place, cargo) in arrived {
             let pipes = cargo.into_iter().filter_map(|port| self.adopt(port)).collect();
             if let Some(message) = into.get_mut(place) {
                 message.pipes = pipes;
             }
         }
-        match taken {
-            Ok(0) => None,
-            Ok(_) => Some(Ok(())),
-            Err(reason) => Some(Err(reason)),
+    }
+
+    /// Gives everything that waits to `each` and makes `waker` the reader; gives back which waker is none.
+    #[inline]
+    fn drain(
+        &mut self,
+        end: End,
+        waker: Waker,
+        each: &mut dyn FnMut(&mut Message),
+    ) -> (Option<Waker>, Result<(), CloseReason>) {
+        let (Some(core), Some(seat)) = (&mut self.core, self.seats.get(end)) else {
+            return (Some(waker), Err(self.gone()));
+        };
+        let mut late = Vec::new();
+        let drained = core.receive_parts(&seat.port, usize::MAX, |payload, cargo, handles| {
+            let (payload, handles) = (mem::take(payload), mem::take(handles));
+            let mut message = Message { payload, pipes: Vec::new(), handles };
+            if cargo.is_empty() && late.is_empty() {
+                each(&mut message);
+            } else {
+                late.push((message, cargo));
+            }
+        });
+        if !late.is_empty() {
+            self.unpack_each(late, each);
+        }
+        match (drained, self.ended(end), self.seats.get_mut(end)) {
+            (Err(reason), _, _) | (Ok(_), Some(reason), _) => (Some(waker), Err(reason)),
+            (Ok(_), None, Some(seat)) => (seat.waits.replace_reader(waker), Ok(())),
+            (Ok(_), None, None) => (Some(waker), Err(self.gone())),
+        }
+    }
+
+    /// Gives the ports of messages to the application, and the messages to `each`: the first with ports and all that came
+    /// after it, so that they keep their order.
+    #[cold]
+    fn unpack_each(&mut self, late: Vec<(Message, Vec<mage_proto::Port>)>, each: &mut dyn FnMut(&mut Message)) {
+        for (mut message, cargo) in late {
+            message.pipes = cargo.into_iter().filter_map(|port| self.adopt(port)).collect();
+            each(&mut message);
         }
     }
 
@@ -205,18 +259,15 @@ impl Backend for Driver {
         ends
     }
 
-    fn send(&self, end: End, mut message: Message) -> Result<(), (SendErrorKind, Message)> {
+    fn send(&self, end: End, message: &mut Message) -> Result<(), SendErrorKind> {
         if !message.pipes.iter().all(|pipe| self.owns(pipe)) {
-            return Err((SendErrorKind::Foreign, message));
+            return Err(SendErrorKind::Foreign);
         }
         let large = message.payload.len() >= LARGE;
         let mut effects = Effects::new();
-        let sent = self.enter(&mut effects, |state, effects| state.send(end, &mut message, effects));
+        let sent = self.enter(&mut effects, |state, effects| state.send(end, message, effects));
         self.perform_sent(&mut effects, large);
-        match sent {
-            Ok(()) => Ok(()),
-            Err(kind) => Err((kind, message)),
-        }
+        sent
     }
 
     fn receive(
@@ -227,6 +278,14 @@ impl Backend for Driver {
         waker: Option<&Waker>,
     ) -> Poll<Result<(), CloseReason>> {
         self.wait_for(end, For::Reading, waker, |state, _| state.receive(end, max, into))
+    }
+
+    fn drain(&self, end: End, waker: Waker, each: &mut dyn FnMut(&mut Message)) -> Result<(), CloseReason> {
+        let mut effects = Effects::new();
+        let (released, drained) = self.enter(&mut effects, |state, _| state.drain(end, waker, each));
+        self.perform(&mut effects);
+        drop(released);
+        drained
     }
 
     fn poll_writable(&self, end: End, waker: Option<&Waker>) -> Poll<Result<(), CloseReason>> {

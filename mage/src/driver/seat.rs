@@ -55,7 +55,7 @@ pub(super) struct Registered {
     /// The former reader, to be dropped.
     pub(super) replaced: Option<Waker>,
     /// To be woken: who still waits registers again, who was cancelled is gone. So cancelled waits cannot pile up.
-    pub(super) crowd: Wakers,
+    pub(super) crowd: Vec<Waker>,
 }
 
 /// How many may wait for room or for the end of one pipe before all of them are asked whether they still do.
@@ -143,13 +143,18 @@ impl Waits {
     /// Registers `waker`.
     pub(super) fn register(&mut self, what: For, waker: Waker) -> Registered {
         let crowd = match what {
-            For::Reading => return Registered { replaced: self.reader.replace(waker), crowd: Wakers::new() },
+            For::Reading => return Registered { replaced: self.reader.replace(waker), crowd: Vec::new() },
             For::Writing => &mut self.others.get_or_insert_default().writers,
             For::Closing => &mut self.others.get_or_insert_default().closers,
         };
-        let crowded = if crowd.len() >= CROWD { crowd.drain(..).collect() } else { Wakers::new() };
+        let crowded = if crowd.len() >= CROWD { crowd.drain(..).collect() } else { Vec::new() };
         crowd.push(waker);
         Registered { replaced: None, crowd: crowded }
+    }
+
+    /// Makes `waker` the reader and returns the former one.
+    pub(super) fn replace_reader(&mut self, waker: Waker) -> Option<Waker> {
+        self.reader.replace(waker)
     }
 
     /// The reader, who has something to read now.

@@ -68,9 +68,9 @@ impl Backend for MemoryBackend {
         self.table().create_pipe()
     }
 
-    fn send(&self, end: End, message: Message) -> Result<(), (SendErrorKind, Message)> {
+    fn send(&self, end: End, message: &mut Message) -> Result<(), SendErrorKind> {
         if !message.pipes.iter().all(|pipe| self.owns(pipe)) {
-            return Err((SendErrorKind::Foreign, message));
+            return Err(SendErrorKind::Foreign);
         }
         let sent = self.table().send(end, message);
         if let Some(reader) = sent? {

@@ -64,23 +64,19 @@ impl Table {
         (a, b)
     }
 
-    pub(super) fn send(&mut self, end: End, message: Message) -> Result<Option<Waker>, (SendErrorKind, Message)> {
-        let Some(port) = self.port(end) else {
-            return Err((SendErrorKind::Closed(CloseReason::default()), message));
-        };
-        let Some(peer) = port.peer else {
-            return Err((SendErrorKind::Closed(port.ended.clone()), message));
-        };
+    pub(super) fn send(&mut self, end: End, message: &mut Message) -> Result<Option<Waker>, SendErrorKind> {
+        let Some(port) = self.port(end) else { return Err(SendErrorKind::Closed(CloseReason::default())) };
+        let Some(peer) = port.peer else { return Err(SendErrorKind::Closed(port.ended.clone())) };
         if message.pipes.iter().any(|pipe| pipe.end() == end || pipe.end() == peer) {
-            return Err((SendErrorKind::OwnPipe, message));
+            return Err(SendErrorKind::OwnPipe);
         }
         let window = self.window;
         match self.port(peer) {
             Some(far) if far.inbox.len() < window => {
-                far.inbox.push_back(message);
+                far.inbox.push_back(std::mem::take(message));
                 Ok(far.reader.take())
             }
-            Some(_) | None => Err((SendErrorKind::Full, message)),
+            Some(_) | None => Err(SendErrorKind::Full),
         }
     }
 

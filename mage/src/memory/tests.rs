@@ -105,7 +105,7 @@ fn a_key_is_never_handed_out_twice() {
     let (second, far) = backend.create_pipe();
     assert_ne!(second.end(), stale);
     backend.close(stale, 0, "");
-    assert!(backend.send(stale, Message::default()).is_err());
+    assert!(backend.send(stale, &mut Message::default()).is_err());
     second.send(&b"alive"[..]).unwrap();
     assert_eq!(take(&far), "alive");
 }

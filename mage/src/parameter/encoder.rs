@@ -21,8 +21,8 @@ use crate::spill;
 pub struct Encoder {
     /// Its payload holds the bytes while they fit in place; all its room counts as used once they do not.
     pub(crate) message: Message,
-    /// Every byte, once it is not empty.
-    spilled: BytesMut,
+    /// Every byte, once they do not fit in place.
+    spilled: Option<BytesMut>,
     /// How many sized parts are open.
     depth: u16,
     refused: Option<SendErrorKind>,
@@ -38,8 +38,9 @@ impl Encoder {
     /// Starts a message.
     #[inline]
     pub fn new() -> Self {
-        let message = Message { payload: Payload::new(), pipes: Vec::new(), handles: Vec::new() };
-        Self { message, spilled: BytesMut::new(), depth: 0, refused: None }
+        let payload = Payload::from_inline([0; Payload::INLINE], 0);
+        let message = Message { payload, pipes: Vec::new(), handles: Vec::new() };
+        Self { message, spilled: None, depth: 0, refused: None }
     }
 
     /// Appends bytes as they are, without a length.
@@ -59,14 +60,19 @@ impl Encoder {
     #[cold]
     #[inline(never)]
     fn spill(&mut self, bytes: &[u8]) {
-        if self.spilled.is_empty() {
+        self.spilled(bytes.len()).extend_from_slice(bytes);
+    }
+
+    /// Where every byte goes from now on, `more` of them at once.
+    fn spilled(&mut self, more: usize) -> &mut BytesMut {
+        self.spilled.get_or_insert_with(|| {
             // Exactly what one large last parameter needs; further ones double it.
             let written = self.message.payload.as_slice();
-            self.spilled = spill::take((written.len() + bytes.len() + 16).max(256));
-            self.spilled.extend_from_slice(written);
+            let mut spilled = spill::take((written.len() + more + 16).max(256));
+            spilled.extend_from_slice(written);
             self.message.payload = Payload::from_inline([0; Payload::INLINE], Payload::INLINE as u8);
-        }
-        self.spilled.extend_from_slice(bytes);
+            spilled
+        })
     }
 
     /// Appends a number of things: four bytes.
@@ -134,8 +140,7 @@ impl Encoder {
         self.count(values.len());
         let size = T::MIN_SIZE.saturating_mul(values.len());
         if size > Payload::INLINE {
-            self.spill(&[]);
-            self.spilled.reserve(size);
+            self.spilled(0).reserve(size);
         }
         T::encode_all(values, self);
     }
@@ -163,9 +168,11 @@ impl Encoder {
             return self.refuse(SendErrorKind::TooLarge { size, limit: u32::MAX as usize });
         };
         let place = start - 4..start;
-        match self.message.payload.inline_mut() {
-            Some((data, _)) if self.spilled.is_empty() => data[place].copy_from_slice(&bytes),
-            Some(_) | None => self.spilled[place].copy_from_slice(&bytes),
+        match (&mut self.spilled, self.message.payload.inline_mut()) {
+            (None, Some((data, _))) => data[place].copy_from_slice(&bytes),
+            (Some(spilled), _) => spilled[place].copy_from_slice(&bytes),
+            // What is written is in one of the two.
+            (None, None) => {}
         }
     }
 
@@ -184,7 +191,7 @@ impl Encoder {
     /// The number of bytes so far.
     #[inline]
     pub fn written(&self) -> usize {
-        if self.spilled.is_empty() { self.message.payload.len() } else { self.spilled.len() }
+        self.spilled.as_ref().map_or_else(|| self.message.payload.len(), BytesMut::len)
     }
 
     #[cold]
@@ -209,13 +216,18 @@ impl Encoder {
     /// Makes [`message`](Self::message) whole, and says why it cannot be sent.
     #[inline]
     pub(crate) fn seal(&mut self) -> Option<SendErrorKind> {
-        if !self.spilled.is_empty() {
-            let mut spilled = std::mem::take(&mut self.spilled);
-            let payload = spilled.split().freeze();
-            spill::keep(spilled, payload.len());
-            self.message.payload = Payload::from(payload);
+        if let Some(spilled) = self.spilled.take() {
+            self.gather(spilled);
         }
-        self.refused.take()
+        if self.refused.is_some() { self.refused.take() } else { None }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn gather(&mut self, mut spilled: BytesMut) {
+        let payload = spilled.split().freeze();
+        spill::keep(spilled, payload.len());
+        self.message.payload = Payload::from(payload);
     }
 }
 

@@ -202,7 +202,9 @@ impl<I: Interface> Receiver<I> {
 
     /// Takes what arrived, or notes the end.
     fn poll_refill(&mut self, waker: &Waker) -> Poll<()> {
-        self.taken.clear();
+        if !self.taken.is_empty() {
+            self.taken.clear();
+        }
         (self.done, self.looked_at) = (0, 0);
         if self.taken.capacity() == 0 {
             self.taken = batch::take();
@@ -265,8 +267,8 @@ impl<I: Interface> Receiver<I> {
     ) -> Result<(), Box<BadMessage>> {
         match (head.kind, answerer.served()) {
             (Kind::Flush, _) => {
-                if let Ok(flushed) = head::write(Kind::Flushed, head.method, head.call, None).finish() {
-                    answerer.prepare(pipe).send(flushed);
+                if let Ok(mut flushed) = head::write(Kind::Flushed, head.method, head.call, None).finish() {
+                    answerer.prepare(pipe).send(&mut flushed);
                 }
             }
             (Kind::Cancel, Some(served)) => {

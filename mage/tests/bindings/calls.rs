@@ -274,8 +274,8 @@ impl Backend for Forbidding {
     fn send(
         &self,
         end: mage::backend::End,
-        message: mage::pipe::Message,
-    ) -> Result<(), (mage::pipe::SendErrorKind, mage::pipe::Message)> {
+        message: &mut mage::pipe::Message,
+    ) -> Result<(), mage::pipe::SendErrorKind> {
         self.0.send(end, message)
     }
     fn receive(

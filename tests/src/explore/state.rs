@@ -198,7 +198,7 @@ impl State {
                 Output::InitialPort { port, .. } => {
                     self.roads.insert((node, 0), port.id());
                 }
-                Output::Discard(discarded) => self.close_discarded(discarded),
+                Output::Discard(discarded) => self.close_discarded(*discarded),
                 Output::Ended { port, reason } => self.check_ended(node, port, &reason),
                 Output::BadPeer { violation, .. } => panic!("node {node} says that another is dishonest: {violation}"),
                 Output::BadRoute { error, .. } => panic!("node {node} says that a promise is broken: {error}"),

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use mage_proto::{Discard, Limits, LinkId, Output, Port, SocketPairError, Transmit, describe};
+use mage_proto::{Limits, LinkId, Output, Port, SocketPairError, Transmit, describe};
 
 use super::sockets::{Delivery, End, Frame};
 use super::{Actor, Handle, Pairs, Scene, SceneNode, road};
@@ -111,7 +111,7 @@ impl Scene {
                 let label = self.actors[actor].initial.pop_front().expect("somebody expects a pipe");
                 self.hold_end(actor, &label, port);
             }
-            Output::Discard(Discard::Message(_) | Discard::Handle(_) | Discard::Handles(_)) => {}
+            Output::Discard(_) => {}
             Output::BadPeer { violation, .. } => self.fault(actor, format!("drops a link: {violation}")),
             Output::BadRoute { error, .. } => self.fault(actor, format!("drops a route: {error}")),
             Output::Rejected { node, direct, reason } => {
