@@ -47,10 +47,16 @@ impl<H, S: NameSource> Node<H, S> {
         self.leave != Leave::Staying
     }
 
+    /// Whether this node takes its leave.
+    #[inline]
+    pub(super) fn leaves(&self) -> bool {
+        self.leave != Leave::Staying
+    }
+
     /// Goes on leaving, if nothing holds this node back any more.
     #[inline]
     pub(super) fn advance_leave(&mut self) {
-        if self.leave != Leave::Staying {
+        if self.leaves() {
             self.go_on_leaving();
         }
     }

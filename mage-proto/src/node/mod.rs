@@ -190,6 +190,8 @@ impl<H, S: NameSource> Node<H, S> {
         }
         if batch.is_empty() {
             self.advance_leave();
+        } else if self.leaves() {
+            batch.forget_that_it_is_last();
         }
         !batch.is_empty()
     }

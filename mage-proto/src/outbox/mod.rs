@@ -189,6 +189,7 @@ impl<H> Outbox<H> {
 
     /// Moves the next batch into `batch`, which is empty.
     pub(crate) fn poll(&mut self, max_frame: u32, batch: &mut Transmit<H>) -> Polled {
+        batch.last = false;
         while batch.len() < BATCH {
             if self.turns.is_next(self.is_queue_empty()) {
                 match self.turns.poll(max_frame, batch) {
@@ -203,6 +204,7 @@ impl<H> Outbox<H> {
             match self.segments.pop_front() {
                 None if self.tail.is_empty() => {
                     self.asleep = true;
+                    batch.last = true;
                     break;
                 }
                 None => {

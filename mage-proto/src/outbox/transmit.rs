@@ -17,6 +17,8 @@ pub struct Transmit<H> {
     /// Bytes not written yet, over all pieces.
     length: usize,
     pub(super) handles: Vec<H>,
+    /// Nothing waited behind it.
+    pub(super) last: bool,
     /// An empty buffer to be used again.
     pub(super) spare: Vec<u8>,
 }
@@ -39,7 +41,7 @@ impl Piece {
 
 impl<H> Default for Transmit<H> {
     fn default() -> Self {
-        Self { pieces: VecDeque::new(), written: 0, length: 0, handles: Vec::new(), spare: Vec::new() }
+        Self { pieces: VecDeque::new(), written: 0, length: 0, handles: Vec::new(), last: false, spare: Vec::new() }
     }
 }
 
@@ -48,6 +50,19 @@ impl<H> Transmit<H> {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.pieces.is_empty()
+    }
+
+    /// Whether nothing waited behind it when it was polled: the next frame is announced by
+    /// [`LinkReady`](crate::Output::LinkReady), and until then polling again brings nothing. (A node that leaves has to be
+    /// polled until nothing is left all the same; for it this is false.)
+    #[must_use]
+    pub fn is_last(&self) -> bool {
+        self.last
+    }
+
+    /// Says that the batch must be followed by another poll.
+    pub(crate) fn forget_that_it_is_last(&mut self) {
+        self.last = false;
     }
 
     /// How many bytes are not written yet.

@@ -96,6 +96,7 @@ impl Sender {
     }
 
     fn write(&mut self, link: &Link, driver: &Driver, effects: &mut Effects, bell: When) -> Written {
+        let mut last = false;
         for _ in 0..ROUNDS {
             match self.write_batch(&link.full, bell) {
                 Ok(Progress::Done) => {}
@@ -104,7 +105,8 @@ impl Sender {
                 Ok(Progress::Shortage) => return Written::Shortage,
                 Err(_) => self.give_up(),
             }
-            if self.broken {
+            // Who queues a frame behind the last batch hears that the link is ready, and asks for another round.
+            if self.broken || last {
                 return Written::All;
             }
             // Effects wait until the sender is unlocked: closing this very link may be one of them.
@@ -114,6 +116,7 @@ impl Sender {
             if !more {
                 return Written::All;
             }
+            last = self.batch.is_last();
             self.way.count();
         }
         Written::Enough
