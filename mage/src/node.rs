@@ -121,8 +121,8 @@ impl NodeBuilder {
     }
 
     /// Switches shared memory off, or on again. A connection over which much is sent otherwise gets a ring of 512 KiB in
-    /// memory that the two processes share, for each direction, and four more descriptors: that takes half the time of a
-    /// socket. Off, or where the other side has it off, everything goes through the socket. A sandbox that allows no
+    /// memory that the two processes share, for each direction, and two or three more descriptors: that takes half the
+    /// time of a socket. Off, or where the other side has it off, everything goes through the socket. A sandbox that allows no
     /// `memfd_create` wants it off.
     #[must_use]
     pub fn rings(mut self, on: bool) -> Self {

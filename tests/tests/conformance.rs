@@ -82,6 +82,9 @@ macro_rules! common {
                 more_watches_than_one_wait_reports_are_all_served
                 what_cannot_be_watched_is_an_error
                 a_panicking_callback_ends_alone
+                each_arrival_is_told_once_though_nothing_is_read
+                a_shutdown_that_changes_nothing_is_an_arrival
+                no_arrival_is_told_after_the_watch_is_dropped
             }
             timers {
                 timers_complete_in_order_and_never_early

@@ -23,6 +23,12 @@ mod listening;
 mod losing;
 #[path = "nodes/messages.rs"]
 mod messages;
+#[path = "nodes/rigged.rs"]
+mod rigged;
+#[path = "nodes/rings.rs"]
+mod rings;
+#[path = "nodes/rogue.rs"]
+mod rogue;
 #[path = "nodes/shutdown.rs"]
 mod shutdown;
 
@@ -114,6 +120,24 @@ promises! { leaving
     a_node_that_leaves_takes_no_route_with_it
     what_cannot_be_delivered_is_given_back
     a_census_counts_what_a_node_holds
+}
+
+promises! { rings
+    much_more_than_a_ring_holds_goes_both_ways_at_once
+    handles_come_with_their_messages_in_order
+    what_comes_of_a_node_that_goes_is_what_it_sent_first
+    a_shutdown_delivers_what_is_in_a_ring
+    a_side_that_wants_no_rings_has_none
+}
+
+promises! { rigged
+    an_offer_of_what_is_no_ring_ends_its_link
+    what_is_said_out_of_turn_ends_its_link
+    a_ring_that_lies_ends_its_link
+    handles_that_do_not_match_what_is_said_end_their_link
+    the_handles_of_a_link_that_ended_are_closed
+    an_offer_that_nobody_answers_changes_nothing
+    a_bell_that_ends_harms_only_who_ended_it
 }
 
 /// Two nodes and a pipe between them.

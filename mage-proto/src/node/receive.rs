@@ -62,8 +62,12 @@ impl<H, S: NameSource> Node<H, S> {
         })
     }
 
-    /// The driver at the other end breaks what the two drivers agreed on: the link ends.
+    /// The driver at the other end breaks what the two drivers agreed on: the link ends. A stale link is
+    /// ignored.
     pub fn handle_bad_driver(&mut self, link: LinkId, why: &'static str) {
+        if self.link(link).is_none() {
+            return;
+        }
         self.end_link(link, Some(Violation::Driver { why }));
         self.run();
     }

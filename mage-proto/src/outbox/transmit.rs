@@ -83,6 +83,13 @@ impl<H> Transmit<H> {
         &self.handles
     }
 
+    /// Notes that the handles were sent before any bytes were, by a way of their own. Returns them, which this side may
+    /// close now.
+    #[must_use]
+    pub fn take_handles(&mut self) -> Vec<H> {
+        core::mem::take(&mut self.handles)
+    }
+
     /// Notes that the next `count` bytes were written. Returns the handles that went with them, which this side may
     /// close now.
     #[must_use]

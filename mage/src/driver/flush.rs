@@ -29,6 +29,7 @@
 //! when it has read what the far end sent before it went.
 
 use std::cell::{Cell, RefCell};
+use std::io::ErrorKind;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
@@ -39,7 +40,7 @@ use mage_proto::Transmit;
 use super::Driver;
 use super::effect::Effects;
 use super::link::Link;
-use super::way::{Progress, WayOut, When};
+use super::way::{ASTRAY, Progress, WayOut, When};
 use crate::socket;
 
 /// A payload of this many bytes is large: written alone it costs hardly more than together with others.
@@ -78,6 +79,8 @@ enum Written {
     Waiting,
     /// The system is short of something.
     Shortage,
+    /// The other side breaks the agreement about the ring.
+    Astray,
 }
 
 impl Sender {
@@ -103,6 +106,11 @@ impl Sender {
                 Ok(Progress::Full) => return Written::Full,
                 Ok(Progress::Waiting) => return Written::Waiting,
                 Ok(Progress::Shortage) => return Written::Shortage,
+                Err(error) if error.kind() == ErrorKind::InvalidData => {
+                    self.broken = true;
+                    drop(self.batch.abandon());
+                    return Written::Astray;
+                }
                 Err(_) => self.give_up(),
             }
             // Who queues a frame behind the last batch hears that the link is ready, and asks for another round.
@@ -123,7 +131,7 @@ impl Sender {
     }
 
     fn write_batch(&mut self, full: &AtomicBool, bell: When) -> std::io::Result<Progress> {
-        let Some(socket) = &self.socket else { return Err(std::io::ErrorKind::NotConnected.into()) };
+        let Some(socket) = &self.socket else { return Err(ErrorKind::NotConnected.into()) };
         self.way.write(socket.as_fd(), &mut self.batch, full, bell)
     }
 
@@ -163,6 +171,7 @@ impl Link {
             }
             match written {
                 Written::All | Written::Full | Written::Waiting => {}
+                Written::Astray => driver.accuse(self.id(), ASTRAY),
                 Written::Enough => break,
                 Written::Shortage => self.flush_later(driver),
             }

@@ -75,6 +75,12 @@ impl Link {
         install(&self.bell, watch);
     }
 
+    /// Hears no more of the other side's bell.
+    pub(super) fn listen_no_more(&self) {
+        let watch = std::mem::replace(&mut *self.bell.lock(), Watching::Over);
+        drop(watch);
+    }
+
     /// Ends the connection: the far end sees it at once, this side hears no more of it.
     pub(super) fn close(&self) {
         let watch = std::mem::replace(&mut *self.watch.lock(), Watching::Over);

@@ -25,7 +25,7 @@ use super::effect::Effects;
 use super::flush::{self, Deferral};
 use super::link::Link;
 use super::said::Said;
-use super::way::CARRIED;
+use super::way::{ASTRAY, CARRIED};
 use super::{Driver, State};
 use crate::adapter::{Drained, OnReady, Ready, Watch};
 use crate::ring::{self, Bell, Heard, RingReader};
@@ -67,6 +67,8 @@ pub(super) fn begin(driver: &Driver, link: &Arc<Link>, socket: Arc<OwnedFd>) -> 
 const SOCKET: u8 = 1;
 /// The ring may have something.
 const RING: u8 = 2;
+/// The bell says so.
+const RUNG: u8 = 4;
 
 /// The reading side of a link, shared by the callbacks of its watches.
 struct Reader {
@@ -128,19 +130,12 @@ enum Outcome {
 /// What one watch calls.
 struct Told {
     reader: Arc<Reader>,
-    /// What to empty, where it is a bell that is watched.
-    bell: Option<Rings>,
-}
-
-/// What becomes of the rings in a bell's pipe.
-struct Rings {
-    heard: Arc<Heard>,
-    /// The watch calls again for as long as there are any.
-    empty_each_time: bool,
+    /// What is heard, where it is a bell that is watched.
+    bell: Option<Arc<Heard>>,
 }
 
 impl Told {
-    fn of(reader: Arc<Reader>, bell: Option<Rings>) -> OnReady {
+    fn of(reader: Arc<Reader>, bell: Option<Arc<Heard>>) -> OnReady {
         let told = Self { reader, bell };
         Box::new(move |ready| told.on_ready(ready))
     }
@@ -151,13 +146,9 @@ impl Told {
         if ready.readable {
             let what = match &self.bell {
                 None => SOCKET,
-                Some(Rings { heard, empty_each_time }) => {
-                    if *empty_each_time {
-                        heard.empty()
-                    } else {
-                        heard.empty_sometimes()
-                    }
-                    RING
+                Some(heard) => {
+                    heard.hear();
+                    RING | RUNG
                 }
             };
             reader.due.fetch_or(what, Ordering::AcqRel);
@@ -194,30 +185,30 @@ impl Reader {
         if !self.turn.request() {
             return;
         }
-        loop {
-            let mut enough = ENOUGH;
-            for _ in 0..LOOKS {
-                let due = self.due.swap(0, Ordering::AcqRel);
-                if due == 0 {
-                    break;
+        let mut enough = ENOUGH;
+        for _ in 0..LOOKS {
+            let due = self.due.swap(0, Ordering::AcqRel);
+            if due == 0 {
+                if self.turn.release() {
+                    return;
                 }
-                let mut input = self.input.lock();
-                if due & SOCKET != 0 {
-                    let outcome = self.read_socket(driver, &mut input);
-                    enough = enough.saturating_sub(self.settle(driver, outcome, SOCKET));
-                }
-                if due & RING != 0 {
-                    let outcome = self.read_ring(driver, &mut input);
-                    enough = enough.saturating_sub(self.settle(driver, outcome, RING));
-                }
-                if enough == 0 {
-                    break;
-                }
+                continue;
             }
-            if self.turn.release() {
-                return;
+            let mut input = self.input.lock();
+            if due & SOCKET != 0 {
+                let outcome = self.read_socket(driver, &mut input);
+                enough = enough.saturating_sub(self.settle(driver, outcome, SOCKET));
+            }
+            if due & RING != 0 {
+                let outcome = self.read_ring(driver, &mut input, due & RUNG != 0);
+                enough = enough.saturating_sub(self.settle(driver, outcome, RING));
+            }
+            if enough == 0 {
+                break;
             }
         }
+        // Whoever sees that something is due is called again, this thread or the one that was refused its turn.
+        self.turn.abandon();
     }
 
     /// Does what `outcome` asks for, and returns how many bytes it brought.
@@ -265,14 +256,25 @@ impl Reader {
     }
 
     /// Looks into the ring once; with nothing there, says that this side waits and looks once more.
-    fn read_ring(self: &Arc<Self>, driver: &Driver, input: &mut Input) -> Outcome {
-        let Source::Ring(Inward { ring, bell, heard }) = &mut input.source else { return Outcome::Nothing };
+    fn read_ring(self: &Arc<Self>, driver: &Driver, input: &mut Input, rung: bool) -> Outcome {
+        let (ring, bell) = match &mut input.source {
+            Source::Ring(Inward { ring, bell, heard: _ }) => (ring, bell),
+            Source::Agreed(Inward { heard, .. }) if rung => {
+                self.listen_no_more_if_over(heard);
+                return Outcome::Nothing;
+            }
+            Source::Agreed(_) | Source::Socket => return Outcome::Nothing,
+        };
         match input.buffer.read(ring, input.wanted) {
             Ok(0) => {
-                heard.expect();
                 ring.wait();
                 match ring.unread() {
-                    Ok(0) => Outcome::Nothing,
+                    Ok(0) => {
+                        if rung && let Source::Ring(Inward { heard, .. }) = &input.source {
+                            self.listen_no_more_if_over(heard);
+                        }
+                        Outcome::Nothing
+                    }
                     Ok(_) => {
                         ring.wait_no_more();
                         Outcome::More(0)
@@ -293,6 +295,15 @@ impl Reader {
                 }
             }
             Err(_) => Outcome::Bad(ASTRAY),
+        }
+    }
+
+    /// A bell without a process at its other end may be told of without end. If the process is gone, so is the socket's
+    /// other end, and the ring is read to its end then; if it is not, nobody but itself waits for what it wrote.
+    fn listen_no_more_if_over(&self, heard: &Heard) {
+        if heard.is_over() {
+            self.listening.store(false, Ordering::Release);
+            self.link.listen_no_more();
         }
     }
 
@@ -337,7 +348,7 @@ impl Reader {
             input.wanted = wanted;
             driver.perform(&mut effects);
             let Some(note) = note else { return Ok(()) };
-            self.hear(driver, input, note)?;
+            self.hear(driver, input, note, truncated)?;
             if input.buffer.is_empty() {
                 return Ok(());
             }
@@ -345,8 +356,14 @@ impl Reader {
         }
     }
 
-    /// The other driver says something.
-    fn hear(self: &Arc<Self>, driver: &Driver, input: &mut Input, note: Note<OwnedFd>) -> Result<(), &'static str> {
+    /// The other driver says something; `truncated` says whether the read that brought it lost handles.
+    fn hear(
+        self: &Arc<Self>,
+        driver: &Driver,
+        input: &mut Input,
+        note: Note<OwnedFd>,
+        truncated: bool,
+    ) -> Result<(), &'static str> {
         match Said::read(&note.said) {
             Some(Said::Offer) => {
                 if !matches!(input.source, Source::Socket) {
@@ -374,13 +391,14 @@ impl Reader {
                     input.source = Source::Ring(inward);
                     // What lies behind it in the socket came with handles, and says nothing.
                     let behind = input.buffer.consume(|bytes| bytes.split().len());
-                    input.split_carried(behind)?;
+                    input.split_carried(behind, truncated)?;
                     self.due.fetch_or(SOCKET | RING, Ordering::AcqRel);
                 }
                 Source::Socket | Source::Ring(_) => return Err("it leaves for a ring that was not agreed on"),
             },
             Some(Said::Carrier(count)) => {
-                if !matches!(input.source, Source::Ring(_)) || input.next.is_some() {
+                // Those of the last one must have gone with their frame, or they would pile up.
+                if !matches!(input.source, Source::Ring(_)) || input.next.is_some() || !input.handles.is_empty() {
                     return Err("it announces handles out of place");
                 }
                 if input.carried.is_empty()
@@ -404,14 +422,13 @@ impl Reader {
         if !driver.wants_rings() {
             return Ok(None);
         }
-        let (ring, heard) = (ring::open(memory)?, Arc::new(Heard::new(end)?));
-        let arrivals = driver.adapter().tells_arrivals() && ring::is_heard_unread();
-        let rings = Rings { heard: Arc::clone(&heard), empty_each_time: !arrivals };
-        let (end, told) = (Arc::clone(heard.end()), Told::of(Arc::clone(self), Some(rings)));
+        let arrivals = driver.adapter().tells_arrivals();
+        let (ring, heard) = (ring::open(memory)?, Arc::new(Heard::new(end, arrivals)?));
+        let (end, told) = (Arc::clone(heard.watched()), Told::of(Arc::clone(self), Some(Arc::clone(&heard))));
         let watched =
             if arrivals { driver.adapter().watch_arrivals(end, told) } else { driver.adapter().watch(end, told) };
         let watch = watched?;
-        let Some(bell) = self.link.sender.lock().way.take(&heard) else { return Ok(None) };
+        let Some(bell) = self.link.sender.lock().way.take() else { return Ok(None) };
         self.listening.store(true, Ordering::Release);
         self.link.listen(watch);
         self.link.flush_now(driver);
@@ -422,6 +439,9 @@ impl Reader {
 impl Input {
     /// Keeps handles for a frame that the ring will bring.
     fn keep(&mut self, carried: Carried) -> Result<(), &'static str> {
+        if carried.handles.is_empty() && !carried.truncated {
+            return Err("it goes on in the socket after leaving it");
+        }
         self.carried.push_back(carried);
         // As many again may have been announced in what was read, and not be understood yet.
         let kept: usize = self.carried.iter().map(|carried| carried.handles.len().max(1)).sum();
@@ -430,11 +450,11 @@ impl Input {
 
     /// What came with the last read from the socket, behind the note that it is left: `bytes`, each with its handles. (A
     /// read ends behind a byte that has handles, so that there is one at the most.)
-    fn split_carried(&mut self, bytes: usize) -> Result<(), &'static str> {
+    fn split_carried(&mut self, bytes: usize, truncated: bool) -> Result<(), &'static str> {
         let handles = std::mem::take(&mut self.handles);
         match (bytes, handles.is_empty()) {
             (0, true) => Ok(()),
-            (1, false) => self.keep(Carried { handles, truncated: false }),
+            (1, empty) if truncated || !empty => self.keep(Carried { handles, truncated }),
             _ => Err("it goes on in the socket after leaving it"),
         }
     }
@@ -450,5 +470,3 @@ impl Input {
         truncated
     }
 }
-
-const ASTRAY: &str = "it says that it is where it cannot be in a ring";

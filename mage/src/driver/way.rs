@@ -20,7 +20,7 @@ use mage_proto::Transmit;
 use smallvec::SmallVec;
 
 use super::said::Said;
-use crate::ring::{self, Astray, Bell, CAPACITY, Heard, RingWriter};
+use crate::ring::{self, Astray, Bell, CAPACITY, RingWriter};
 use crate::socket::{self, MAX_HANDLES_PER_CALL, MAX_SLICES, Sent};
 
 /// A link that was written to so often gets a ring. Most links of a short-lived process never are; making one takes some
@@ -31,6 +31,8 @@ pub(super) const CARRIED: usize = MAX_HANDLES_PER_CALL;
 
 /// So many bytes are much: the reader is woken for them whatever else is still to come.
 const MUCH: u32 = CAPACITY / 4 * 3;
+/// What the other side is accused of where a ring says so.
+pub(super) const ASTRAY: &str = "it says that it is where it cannot be in a ring";
 
 /// Where a link's bytes go, and what is to be said between them.
 pub(super) struct WayOut {
@@ -50,12 +52,12 @@ enum Way {
         ring: Outward,
         /// The other side has mapped it.
         taken: bool,
-        /// The other side offers one too.
-        heard: Option<Arc<Heard>>,
+        /// The other side offers one too, and its bell is heard.
+        heard: bool,
     },
     /// As soon as all notes are said, the ring.
-    Leaving(Outward, Arc<Heard>),
-    Ring(Outward, Arc<Heard>),
+    Leaving(Outward),
+    Ring(Outward),
 }
 
 /// A ring to write to.
@@ -158,8 +160,8 @@ impl WayOut {
             }
             let progress = match way {
                 Way::Socket(_) | Way::Plain | Way::Offered { .. } | Way::Leaving(..) => send(socket, batch)?,
-                Way::Ring(out, heard) if batch.handles().is_empty() => out.write(heard, batch, full)?,
-                Way::Ring(out, heard) => match out.carry(socket, heard, batch, full)? {
+                Way::Ring(out) if batch.handles().is_empty() => out.write(batch, full)?,
+                Way::Ring(out) => match out.carry(socket, batch, full)? {
                     Ok(note) => {
                         *carrier = Some(note);
                         Progress::Done
@@ -176,13 +178,13 @@ impl WayOut {
     /// Between two batches: takes the next step towards a ring, if it is time. Returns whether there is more to be done.
     fn move_on(&mut self) -> bool {
         match mem::replace(&mut self.way, Way::Plain) {
-            Way::Offered { ring, taken: true, heard: Some(heard) } => {
+            Way::Offered { ring, taken: true, heard: true } => {
                 self.notes.push_back(Unsaid::new(Said::Switch, Vec::new()));
-                self.way = Way::Leaving(ring, heard);
+                self.way = Way::Leaving(ring);
                 true
             }
-            Way::Leaving(ring, heard) => {
-                self.way = Way::Ring(ring, heard);
+            Way::Leaving(ring) => {
+                self.way = Way::Ring(ring);
                 false
             }
             same @ (Way::Socket(_) | Way::Plain | Way::Offered { .. } | Way::Ring(..)) => {
@@ -211,18 +213,18 @@ impl WayOut {
         self.way = Way::Plain;
         if let Ok((ring, handles)) = made {
             self.notes.push_back(Unsaid::new(Said::Offer, handles));
-            self.way = Way::Offered { ring, taken: false, heard: None };
+            self.way = Way::Offered { ring, taken: false, heard: false };
         }
     }
 
     /// The other side offers a ring, and its bell is heard. Returns the bell of this side; `None` when there is none, so
     /// that the offer must be left alone.
-    pub(super) fn take(&mut self, theirs: &Arc<Heard>) -> Option<Arc<Bell>> {
+    pub(super) fn take(&mut self) -> Option<Arc<Bell>> {
         if let Way::Socket(_) = self.way {
             self.offer();
         }
-        let Way::Offered { ring, heard: heard @ None, .. } = &mut self.way else { return None };
-        *heard = Some(Arc::clone(theirs));
+        let Way::Offered { ring, heard: heard @ false, .. } = &mut self.way else { return None };
+        *heard = true;
         self.notes.push_back(Unsaid::new(Said::Taken, Vec::new()));
         Some(Arc::clone(&ring.bell))
     }
@@ -230,7 +232,7 @@ impl WayOut {
     /// Whether the reader of a ring has not been woken for what was written.
     pub(super) fn is_silent(&self) -> bool {
         match &self.way {
-            Way::Ring(out, _) => out.silent,
+            Way::Ring(out) => out.silent,
             Way::Socket(_) | Way::Plain | Way::Offered { .. } | Way::Leaving(..) => false,
         }
     }
@@ -248,7 +250,7 @@ impl Way {
     /// After a round of writing.
     fn ring(&mut self, when: When) {
         match (self, when) {
-            (Self::Ring(out, _), When::Now) => out.wake(),
+            (Self::Ring(out), When::Now) => out.wake(),
             (Self::Ring(..), When::Later)
             | (Self::Socket(_) | Self::Plain | Self::Offered { .. } | Self::Leaving(..), When::Now | When::Later) => {}
         }
@@ -264,7 +266,7 @@ impl Way {
                         Sent::Shortage => return Ok(Progress::Shortage),
                     }
                 }
-                Self::Ring(out, heard) => match out.put(heard, [note.rest()].into_iter(), full)? {
+                Self::Ring(out) => match out.put([note.rest()].into_iter(), full)? {
                     0 => return Ok(Progress::Waiting),
                     count => note.advance(count),
                 },
@@ -292,9 +294,9 @@ fn send(socket: BorrowedFd<'_>, batch: &mut Transmit<OwnedFd>) -> io::Result<Pro
 
 impl Outward {
     /// Writes `batch`, which brings no handles.
-    fn write(&mut self, heard: &Heard, batch: &mut Transmit<OwnedFd>, full: &AtomicBool) -> io::Result<Progress> {
+    fn write(&mut self, batch: &mut Transmit<OwnedFd>, full: &AtomicBool) -> io::Result<Progress> {
         while !batch.is_empty() {
-            match self.put(heard, batch.slices(), full)? {
+            match self.put(batch.slices(), full)? {
                 0 => return Ok(Progress::Waiting),
                 count => drop(batch.advance(count)),
             }
@@ -304,13 +306,8 @@ impl Outward {
 
     /// Writes as much as there is room for, and wakes the reader if it waits; says that this side waits where there is no
     /// room for a single byte.
-    fn put<'a>(
-        &mut self,
-        heard: &Heard,
-        slices: impl Iterator<Item = &'a [u8]>,
-        full: &AtomicBool,
-    ) -> io::Result<usize> {
-        if self.ring.room().map_err(astray)? == 0 && self.wait(heard, full, |ring| Ok(ring.room()? > 0))? {
+    fn put<'a>(&mut self, slices: impl Iterator<Item = &'a [u8]>, full: &AtomicBool) -> io::Result<usize> {
+        if self.ring.room().map_err(astray)? == 0 && self.wait(full, |ring| Ok(ring.room()? > 0))? {
             return Ok(0);
         }
         let count = self.ring.write(slices).map_err(astray)?;
@@ -325,7 +322,6 @@ impl Outward {
     fn carry(
         &mut self,
         socket: BorrowedFd<'_>,
-        heard: &Heard,
         batch: &mut Transmit<OwnedFd>,
         full: &AtomicBool,
     ) -> io::Result<Result<Unsaid, Progress>> {
@@ -334,7 +330,7 @@ impl Outward {
         while let Some(&(first, _)) = self.carried.front()
             && self.carried.iter().map(|(_, count)| count).sum::<usize>() + count > CARRIED
         {
-            if self.wait(heard, full, |ring| ring.was_read(first))? {
+            if self.wait(full, |ring| ring.was_read(first))? {
                 return Ok(Err(Progress::Waiting));
             }
             self.forget_read().map_err(astray)?;
@@ -345,7 +341,7 @@ impl Outward {
             Sent::Shortage => return Ok(Err(Progress::Shortage)),
         }
         // The far end has its own copies now.
-        drop(batch.advance(0));
+        drop(batch.take_handles());
         self.carried.push_back((self.ring.position().wrapping_add(1), count));
         Ok(Ok(Unsaid::new(Said::Carrier(u16::try_from(count).unwrap_or(u16::MAX)), Vec::new())))
     }
@@ -368,15 +364,9 @@ impl Outward {
     }
 
     /// Says that this side waits, and looks once more: false if it need not wait, `ready` says.
-    fn wait(
-        &mut self,
-        heard: &Heard,
-        full: &AtomicBool,
-        ready: impl Fn(&RingWriter) -> Result<bool, Astray>,
-    ) -> io::Result<bool> {
+    fn wait(&mut self, full: &AtomicBool, ready: impl Fn(&RingWriter) -> Result<bool, Astray>) -> io::Result<bool> {
         self.wake();
         full.store(true, Ordering::Release);
-        heard.expect();
         self.ring.wait();
         if !ready(&self.ring).map_err(astray)? {
             return Ok(true);

@@ -1,47 +1,40 @@
-//! Bells: a byte in a pipe wakes the process that holds its other end.
+//! Bells: a call that wakes the process that holds the other end, and says nothing.
+//!
+//! A bell is a pair of connected sockets. One byte lies at the end at which it is heard, and is never read, so that this
+//! end is readable for ever. A ring shuts the other end down for reading, which it has been since the first: that changes
+//! nothing but wakes whoever watches this one, and an edge-triggered watcher of what is readable hears of it, once for
+//! each ring. So a ring is one system call here and none there, takes no memory, and cannot be one too many. It costs what
+//! a byte in a pipe costs.
 //!
 //! What must hold although the process at the other end may be hostile:
 //!
-//! - Ringing never blocks: the writing end is this process's alone, so that nobody else can make it blocking; a full pipe
-//!   is one that was rung often enough.
-//! - Ringing never raises `SIGPIPE`: this process keeps a reading end, so that there always is one.
-//! - Taking the rings out never blocks, although the reading end is shared with the process that rings, which could make it
-//!   blocking: the call itself says that it must not (`RWF_NOWAIT`, for pipes since Linux 6.5).
-//!
-//! A pipe wakes an edge-triggered waiter at each ring, also while earlier ones have not been taken out (but in some
-//! kernels before 5.14). So where the adapter can be edge-triggered, a ring is one system call there and none here, and the
-//! pipe is emptied now and then; elsewhere every time.
+//! - Ringing never blocks: the kernel takes two spin locks for it. (A write to a pipe takes a lock that whoever reads the
+//!   pipe holds while bytes are copied to its memory, which may be memory that it makes the kernel wait for.)
+//! - Ringing never raises a signal, whether or not somebody hears it.
+//! - Hearing reads nothing: there is nothing that could be taken away or make it wait.
+//! - An end that has ended is readable without end, and some adapters tell of that again and again: see
+//!   [`Heard::is_over`].
 
-use std::io::{self, ErrorKind, IoSliceMut};
-use std::os::fd::{AsFd, OwnedFd};
-use std::sync::Arc;
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::io::{self, ErrorKind, IoSlice};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::{Arc, OnceLock};
 
-use rustix::event::{Timespec, epoll};
-use rustix::fs::{FileType, fstat};
-use rustix::io::{Errno, ReadWriteFlags, preadv2};
-use rustix::pipe::{PipeFlags, pipe_with};
+use rustix::event::{PollFd, PollFlags, Timespec, epoll, poll};
+use rustix::net::{Shutdown, shutdown};
 
-/// The offset that means a file without positions.
-const NO_OFFSET: u64 = u64::MAX;
-/// After so many waits a pipe is emptied: less than the smallest pipe holds.
-const MANY: u32 = 1024;
+use crate::socket;
 
 /// What wakes the process at the other end.
 #[derive(Debug)]
-pub(crate) struct Bell {
-    rope: OwnedFd,
-    /// Never read. It keeps the pipe from having no reader.
-    _kept: OwnedFd,
-}
+pub(crate) struct Bell(OwnedFd);
 
 /// The end at which another process's bell is heard.
 #[derive(Debug)]
 pub(crate) struct Heard {
     end: Arc<OwnedFd>,
-    /// How often this process said that it waits since the pipe was emptied: there is at most a ring for each.
-    waits: AtomicU32,
+    /// Where the adapter tells again of what has not been read: something that tells it once, and is read instead.
+    once: Option<Arc<OwnedFd>>,
 }
 
 impl Bell {
@@ -49,98 +42,90 @@ impl Bell {
     ///
     /// # Errors
     ///
-    /// This process may have no more handles; or the system has no calls that are safe here
-    /// ([`ErrorKind::Unsupported`]).
+    /// This process may have no more handles; or bells cannot be heard on this system ([`ErrorKind::Unsupported`]).
     pub(crate) fn new() -> io::Result<(Self, OwnedFd)> {
-        if !is_safe() {
-            return Err(ErrorKind::Unsupported.into());
-        }
-        let (end, rope) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)?;
-        Ok((Self { rope, _kept: end.try_clone()? }, end))
+        if is_heard() { make() } else { Err(ErrorKind::Unsupported.into()) }
     }
 
-    /// Wakes the other process, if it waits.
+    /// Wakes the other process.
     pub(crate) fn ring(&self) {
-        // Full: it was rung more often than it says to have waited, and is awake or does not want to be.
-        let _ = rustix::io::write(&self.rope, &[1]);
+        // It fails when nobody is there any more.
+        let _ = shutdown(&self.0, Shutdown::Read);
     }
 }
 
 impl Heard {
-    /// Takes a handle for the end of a bell.
+    /// Takes a handle for the end of a bell; `arrivals` says whether whoever watches it is edge-triggered.
     ///
     /// # Errors
     ///
-    /// It is none.
-    pub(crate) fn new(end: OwnedFd) -> io::Result<Self> {
-        if !is_safe() {
-            return Err(ErrorKind::Unsupported.into());
-        }
-        if FileType::from_raw_mode(fstat(&end)?.st_mode) != FileType::Fifo {
-            return Err(io::Error::new(ErrorKind::InvalidData, "the handle is no bell"));
-        }
-        Ok(Self { end: Arc::new(end), waits: AtomicU32::new(0) })
+    /// It is none ([`ErrorKind::InvalidData`]), or this process may have no more handles.
+    pub(crate) fn new(end: OwnedFd, arrivals: bool) -> io::Result<Self> {
+        socket::check(end.as_fd()).map_err(|_| io::Error::new(ErrorKind::InvalidData, "the handle is no bell"))?;
+        let once = if arrivals { None } else { Some(Arc::new(edge_triggered(end.as_fd())?)) };
+        Ok(Self { end: Arc::new(end), once })
     }
 
     /// What is to be watched.
-    pub(crate) fn end(&self) -> &Arc<OwnedFd> {
-        &self.end
+    pub(crate) fn watched(&self) -> &Arc<OwnedFd> {
+        self.once.as_ref().unwrap_or(&self.end)
     }
 
-    /// This process is about to say that it waits.
-    pub(crate) fn expect(&self) {
-        self.waits.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// Takes the rings out if there may be many of them.
-    pub(crate) fn empty_sometimes(&self) {
-        if self.waits.load(Ordering::Relaxed) >= MANY {
-            self.empty();
+    /// Takes note of the rings so far.
+    pub(crate) fn hear(&self) {
+        if let Some(once) = &self.once {
+            // It fails when a signal comes, and is called again.
+            let _ = events(once.as_fd());
         }
     }
 
-    /// Takes the rings out.
-    pub(crate) fn empty(&self) {
-        self.waits.store(0, Ordering::Relaxed);
-        let mut rings = [0; 4 * MANY as usize];
-        // Nothing there, or a bell that is none: there is nothing to be done about either.
-        let _ = take(&self.end, &mut rings);
+    /// Whether nobody will ring it again, or not so that it can be heard. (It may be told of without end then.)
+    pub(crate) fn is_over(&self) -> bool {
+        let mut asked = [PollFd::new(&*self.end, PollFlags::RDHUP)];
+        // It fails when a signal comes, and is asked again.
+        poll(&mut asked, Some(&Timespec::default())).is_ok_and(|ready| ready > 0)
     }
 }
 
-fn take(end: impl AsFd, into: &mut [u8]) -> rustix::io::Result<usize> {
-    preadv2(end, &mut [IoSliceMut::new(into)], NO_OFFSET, ReadWriteFlags::NOWAIT)
+fn make() -> io::Result<(Bell, OwnedFd)> {
+    let (rope, end) = socket::pair()?;
+    match socket::send(rope.as_fd(), &[IoSlice::new(&[0])], &[])? {
+        socket::Sent::Bytes(_) => Ok((Bell(rope), end)),
+        socket::Sent::Full | socket::Sent::Shortage => Err(ErrorKind::OutOfMemory.into()),
+    }
 }
 
-/// Whether the system can take rings out without ever blocking.
-fn is_safe() -> bool {
-    static SAFE: OnceLock<bool> = OnceLock::new();
-    *SAFE.get_or_init(|| {
-        // Blocking, as a hostile process would make it.
-        let Ok((end, rope)) = pipe_with(PipeFlags::CLOEXEC) else { return false };
-        rustix::io::write(&rope, &[1]).is_ok()
-            && take(&end, &mut [0; 8]) == Ok(1)
-            && take(&end, &mut [0; 8]) == Err(Errno::AGAIN)
-    })
-}
-
-/// Whether an edge-triggered waiter hears each ring though nobody takes them out.
-pub(crate) fn is_heard_unread() -> bool {
-    static HEARD: OnceLock<bool> = OnceLock::new();
-    *HEARD.get_or_init(|| try_unread().unwrap_or(false))
-}
-
-fn try_unread() -> rustix::io::Result<bool> {
-    let (end, rope) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)?;
+/// Something that is readable when something arrived at `end`, until its events are taken. Nobody else has it.
+fn edge_triggered(end: BorrowedFd<'_>) -> io::Result<OwnedFd> {
     let waiter = epoll::create(epoll::CreateFlags::CLOEXEC)?;
-    epoll::add(&waiter, &end, epoll::EventData::new_u64(0), epoll::EventFlags::IN | epoll::EventFlags::ET)?;
-    let heard = || -> rustix::io::Result<usize> {
-        let mut room = [std::mem::MaybeUninit::uninit(); 2];
-        Ok(epoll::wait(&waiter, &mut room, Some(&Timespec::default()))?.0.len())
-    };
+    epoll::add(&waiter, end, epoll::EventData::new_u64(0), epoll::EventFlags::IN | epoll::EventFlags::ET)?;
+    Ok(waiter)
+}
+
+/// Takes what arrived, and returns how many events that is.
+fn events(waiter: BorrowedFd<'_>) -> rustix::io::Result<usize> {
+    let mut room = [MaybeUninit::uninit(); 2];
+    Ok(epoll::wait(waiter, &mut room, Some(&Timespec::default()))?.0.len())
+}
+
+/// Whether an edge-triggered waiter hears each ring on this system, and once.
+fn is_heard() -> bool {
+    static HEARD: OnceLock<bool> = OnceLock::new();
+    if let Some(heard) = HEARD.get() {
+        return *heard;
+    }
+    // Who is short of handles now may find out later.
+    let Ok(heard) = try_out() else { return false };
+    *HEARD.get_or_init(|| heard)
+}
+
+fn try_out() -> io::Result<bool> {
+    let (bell, end) = make()?;
+    let waiter = edge_triggered(end.as_fd())?;
+    events(waiter.as_fd())?;
     for _ in 0..3 {
-        rustix::io::write(&rope, &[1])?;
-        if heard()? != 1 || heard()? != 0 {
+        bell.ring();
+        if events(waiter.as_fd())? != 1 || events(waiter.as_fd())? != 0 {
             return Ok(false);
         }
     }
@@ -153,21 +138,22 @@ mod tests {
     use std::fs::File;
 
     #[test]
-    fn rings_are_taken_out_and_never_block_though_the_other_side_made_the_end_blocking() {
+    fn each_ring_is_heard_once_and_as_often_as_it_is_rung() {
         let (bell, end) = Bell::new().unwrap();
-        let shared = end.try_clone().unwrap();
-        let heard = Heard::new(end).unwrap();
-        rustix::io::ioctl_fionbio(&shared, false).unwrap();
-        bell.ring();
-        bell.ring();
-        heard.empty();
-        assert_eq!(take(&shared, &mut [0; 8]), Err(Errno::AGAIN));
-        heard.empty();
+        let heard = Heard::new(end, false).unwrap();
+        heard.hear();
+        for _ in 0..10_000 {
+            bell.ring();
+            assert_eq!(events(heard.watched().as_fd()).unwrap(), 1);
+            assert_eq!(events(heard.watched().as_fd()).unwrap(), 0);
+        }
+        assert!(!heard.is_over());
     }
 
     #[test]
-    fn a_bell_that_nobody_takes_rings_from_or_holds_the_end_of_can_still_be_rung() {
+    fn a_bell_whose_end_is_gone_or_was_made_blocking_can_still_be_rung() {
         let (bell, end) = Bell::new().unwrap();
+        rustix::io::ioctl_fionbio(&end, false).unwrap();
         for _ in 0..100_000 {
             bell.ring();
         }
@@ -176,25 +162,23 @@ mod tests {
     }
 
     #[test]
-    fn a_pipe_is_emptied_before_it_can_be_full() {
+    fn a_bell_that_will_not_be_rung_again_is_over() {
         let (bell, end) = Bell::new().unwrap();
-        let shared = end.try_clone().unwrap();
-        let heard = Heard::new(end).unwrap();
-        for _ in 0..MANY - 1 {
-            heard.expect();
-            bell.ring();
-            heard.empty_sometimes();
-        }
-        heard.expect();
-        bell.ring();
-        heard.empty_sometimes();
-        assert_eq!(take(&shared, &mut [0; 8]), Err(Errno::AGAIN));
+        let heard = Heard::new(end, true).unwrap();
+        assert!(!heard.is_over());
+        drop(bell);
+        assert!(heard.is_over());
+        let (bell, end) = Bell::new().unwrap();
+        let heard = Heard::new(end, true).unwrap();
+        shutdown(&bell.0, Shutdown::Write).unwrap();
+        assert!(heard.is_over());
     }
 
     #[test]
-    fn what_is_no_pipe_is_no_bell() {
-        let (a, _b) = crate::socket::pair().unwrap();
-        assert_eq!(Heard::new(a).unwrap_err().kind(), ErrorKind::InvalidData);
-        assert!(Heard::new(File::open("/proc/self/exe").unwrap().into()).is_err());
+    fn what_is_no_socket_is_no_bell() {
+        let (reading, _writing) = rustix::pipe::pipe().unwrap();
+        assert_eq!(Heard::new(reading, true).unwrap_err().kind(), ErrorKind::InvalidData);
+        let file = File::open("/proc/self/exe").unwrap();
+        assert_eq!(Heard::new(file.into(), false).unwrap_err().kind(), ErrorKind::InvalidData);
     }
 }

@@ -11,14 +11,16 @@
 //!
 //! What must hold: the other process may write anywhere in it at any time, so nobody here ever has a reference to the
 //! data, only copies of it; the words are atomics. The memory stays where it is: an anonymous file of the system's
-//! ordinary memory, sealed against shrinking before it is mapped. (Large pages could be taken away by making a hole, and
-//! no fault could bring them back.)
+//! ordinary memory, sealed against shrinking before it is mapped. The other process can make holes in it; a fault fills
+//! them again. Large pages are refused, since there may be none left to fill a hole with, and so is all of it on a system
+//! that counts how much memory it has promised and may refuse a page for that: the fault would kill.
 #![expect(unsafe_code, reason = "memory that another process changes, and room that is not initialised")]
 
 use std::io::{self, ErrorKind};
 use std::mem::{align_of, size_of};
 use std::os::fd::{AsFd, OwnedFd};
 use std::ptr;
+use std::sync::OnceLock;
 use std::sync::atomic::AtomicU32;
 
 use bytes::{BufMut, BytesMut};
@@ -82,6 +84,9 @@ impl Memory {
     }
 
     fn map(file: &OwnedFd) -> io::Result<Self> {
+        if promises_are_counted() {
+            return Err(ErrorKind::Unsupported.into());
+        }
         Ok(Self(Mapping::new(file.as_fd(), SIZE, ProtFlags::READ | ProtFlags::WRITE)?))
     }
 
@@ -135,6 +140,14 @@ impl Memory {
     }
 }
 
+/// Whether the system may refuse a page that it has promised (`vm.overcommit_memory` is 2). A process that cannot ask is
+/// locked in more than the one at the other end, which then asks, and has no ring either.
+fn promises_are_counted() -> bool {
+    static COUNTED: OnceLock<bool> = OnceLock::new();
+    *COUNTED
+        .get_or_init(|| std::fs::read("/proc/sys/vm/overcommit_memory").is_ok_and(|setting| setting.starts_with(b"2")))
+}
+
 /// Where `count` bytes so far behind the start begin in the data, and how many of them lie before its end.
 fn place(behind: u32, count: usize) -> (usize, usize) {
     let at = (behind % CAPACITY) as usize;
@@ -144,6 +157,7 @@ fn place(behind: u32, count: usize) -> (usize, usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rustix::fs::{FallocateFlags, fallocate};
     use std::fs::File;
 
     #[test]
@@ -183,6 +197,17 @@ mod tests {
         }
         let other: OwnedFd = File::open("/proc/self/exe").unwrap().into();
         assert!(Memory::open(&other).is_err());
+    }
+
+    #[test]
+    fn holes_that_the_other_process_makes_are_filled_again() {
+        let (memory, handle) = Memory::create().unwrap();
+        memory.put(0, &[7; 10_000]);
+        fallocate(&handle, FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE, 0, SIZE as u64).unwrap();
+        let mut taken = BytesMut::with_capacity(10_000);
+        memory.take(0, 10_000, &mut taken);
+        assert!(taken.iter().all(|&byte| byte == 0));
+        assert!(ftruncate(&handle, 0).is_err(), "it shrank");
     }
 
     #[test]

@@ -1,11 +1,13 @@
 //! Promises about watched sockets.
 
+mod arrivals;
 mod lifetime;
 mod reading;
 mod sharing;
 mod waking;
 mod writing;
 
+pub(crate) use arrivals::*;
 pub(crate) use lifetime::*;
 pub(crate) use reading::*;
 pub(crate) use sharing::*;
