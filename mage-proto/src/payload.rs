@@ -2,9 +2,12 @@
 //!
 //! A payload of up to [`Payload::INLINE`] bytes lies inside the value, so that small messages cost no allocation, pin
 //! no receive buffer, and touch no reference count on their way. Larger ones are `Bytes`.
+//!
+//! Those that arrive are copied out of the receive buffer, four of a size into one [`Block`] of memory: half an allocation
+//! a message instead of two. What must hold: whoever keeps one payload keeps no more than [`Block::PINNED`] times its bytes.
 
 use alloc::vec::Vec;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use core::fmt;
 use core::ops::Deref;
 
@@ -109,6 +112,37 @@ impl Payload {
     }
 }
 
+/// Memory that payloads which arrive one after the other are copied into, as long as they are of about one size.
+#[derive(Debug, Default)]
+pub(crate) struct Block {
+    room: BytesMut,
+    /// The bytes of all of it, those included that payloads took.
+    size: usize,
+}
+
+impl Block {
+    /// How many times its own bytes a payload keeps in memory at the most.
+    const PINNED: usize = 4;
+    /// The largest block in bytes; payloads that would leave no room for a second one in it are copied by themselves.
+    const LARGEST: usize = 16 << 10;
+
+    /// Copies `bytes`.
+    #[inline]
+    pub(crate) fn copy(&mut self, bytes: &[u8]) -> Payload {
+        let len = bytes.len();
+        if len <= Payload::INLINE || len > Self::LARGEST / 2 {
+            return Payload::copy_from_slice(bytes);
+        }
+        let pinned = len.saturating_mul(Self::PINNED);
+        if self.room.capacity() < len || self.size > pinned {
+            self.size = pinned.min(Self::LARGEST);
+            self.room = BytesMut::with_capacity(self.size);
+        }
+        self.room.extend_from_slice(bytes);
+        Payload(Repr::Shared(self.room.split().freeze()))
+    }
+}
+
 impl Default for Payload {
     fn default() -> Self {
         Self::new()
@@ -165,5 +199,31 @@ impl core::hash::Hash for Payload {
 impl fmt::Debug for Payload {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Payload({} bytes)", self.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn payloads_of_one_size_share_memory_and_pin_four_times_their_bytes_at_the_most() {
+        let mut block = Block::default();
+        let sizes = [1000, 1000, 1000, 1000, 1000, 300, 299, 8000, 8192, 8193, 111, 110, 5000];
+        for (number, len) in sizes.into_iter().enumerate() {
+            let byte = u8::try_from(number).unwrap_or_default();
+            let payload = block.copy(&alloc::vec![byte; len]);
+            assert_eq!(payload.as_slice(), alloc::vec![byte; len]);
+            assert!(
+                len <= Payload::INLINE || len > Block::LARGEST / 2 || block.size <= 4 * len,
+                "{} for {len}",
+                block.size
+            );
+        }
+        let first = block.copy(&[1; 500]);
+        let place = block.room.as_ptr();
+        let second = block.copy(&[2; 500]);
+        assert_eq!((first.as_slice(), second.as_slice()), (&[1; 500][..], &[2; 500][..]));
+        assert_eq!(second.as_slice().as_ptr(), place, "the second lies behind the first");
     }
 }

@@ -312,19 +312,23 @@ pub(crate) struct Held {
 }
 
 impl Held {
-    /// Looks now: descriptors here, memory there.
+    /// Looks now: descriptors here, memory there. Pages of files and of memory that processes share are left out: of
+    /// those there are as many for one pipe as for all (the program itself, and what carries the bytes of a link).
     pub(crate) fn now(server: &Server) -> Result<Self> {
         let descriptors = std::fs::read_dir("/proc/self/fd")?.count();
         let text = std::fs::read_to_string(format!("/proc/{}/statm", server.id()))?;
-        let pages: u64 = text.split_whitespace().nth(1).context("too few fields in /proc/…/statm")?.parse()?;
-        Ok(Self { descriptors, resident: pages * u64::try_from(rustix::param::page_size())? })
+        let field = |place| text.split_whitespace().nth(place).context("too few fields in /proc/…/statm");
+        let (all, shared): (u64, u64) = (field(1)?.parse()?, field(2)?.parse()?);
+        Ok(Self { descriptors, resident: (all - shared) * u64::try_from(rustix::param::page_size())? })
     }
 
     /// Adds to `sample` what each of `pipes` has made them hold since.
     pub(crate) fn each(self, server: &Server, mut sample: Sample, pipes: u64) -> Result<Sample> {
         let now = Self::now(server)?;
         let each = |amount: f64| amount / pipes as f64;
-        sample.extra.insert("descriptors".into(), each(now.descriptors as f64 - self.descriptors as f64));
+        // In hundredths: the link may have opened one or two of its own meanwhile.
+        let opened = each(now.descriptors as f64 - self.descriptors as f64);
+        sample.extra.insert("descriptors".into(), (opened * 100.0).round() / 100.0);
         sample.extra.insert("resident".into(), each(now.resident as f64 - self.resident as f64));
         Ok(sample)
     }

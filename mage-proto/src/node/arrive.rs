@@ -35,6 +35,7 @@ impl<H, S: NameSource> Node<H, S> {
         let bytes = bytes_of(&data);
         let limits = &self.limits;
         let Some(Port { state: State::Active(active), .. }) = self.ports.get_mut(id) else { return };
+        self.spare.lend(&mut active.queue);
         match active.arrive(data, limits) {
             Ok(Arrival::Part) => self.charge_arrival(via, bytes, id, from),
             Ok(Arrival::Whole { first }) => {

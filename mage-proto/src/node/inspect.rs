@@ -162,8 +162,22 @@ impl<H: fmt::Debug, S> Node<H, S> {
     /// print as eight digits, payloads as their length.
     #[must_use]
     pub fn state_text(&self) -> String {
-        let Self { name, names: _, limits: _, role, ports, links, link_serial: _, nodes, lost, work, outputs, leave } =
-            self;
+        let Self {
+            name,
+            names: _,
+            limits: _,
+            role,
+            ports,
+            block: _,
+            spare: _,
+            links,
+            link_serial: _,
+            nodes,
+            lost,
+            work,
+            outputs,
+            leave,
+        } = self;
         let mut text = format!("{name:?} {role:?} {leave:?} {:?} {work:?} {outputs:?}", lost.order);
         for (id, entry) in ports.iter() {
             text.push_str(&format!("\n{id:?} {entry:?}"));

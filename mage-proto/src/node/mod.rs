@@ -49,6 +49,8 @@ use crate::message::Data;
 use crate::name::{Address, NameSource, NodeName, PortName, node_name};
 use crate::outbox::{Outbox, Transmit};
 use crate::output::{Discard, Output};
+use crate::payload::Block;
+use crate::port::spare::Spare;
 use crate::port::table::{Keys, Ports, draw_keys};
 use role::Role;
 
@@ -74,6 +76,10 @@ pub struct Node<H, S> {
     limits: Limits,
     role: Role,
     ports: Ports<H>,
+    /// Where small payloads that arrive are copied to.
+    block: Block,
+    /// Room for what waits at ports.
+    spare: Spare<H>,
     links: Slab<Link<H>>,
     /// Links made so far.
     link_serial: u32,
@@ -95,6 +101,8 @@ impl<H: Clone, S: Clone> Clone for Node<H, S> {
             limits: self.limits.clone(),
             role: self.role.clone(),
             ports: self.ports.clone(),
+            block: Block::default(),
+            spare: self.spare.clone(),
             links: self.links.clone(),
             link_serial: self.link_serial,
             nodes: self.nodes.clone(),
@@ -152,6 +160,8 @@ impl<H, S: NameSource> Node<H, S> {
             limits,
             role: Role::Undecided,
             ports: Ports::new(keys.clone()),
+            block: Block::default(),
+            spare: Spare::new(),
             links: Slab::new(),
             link_serial: 0,
             nodes: HashMap::with_hasher(keys.clone()),

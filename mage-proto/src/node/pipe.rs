@@ -293,6 +293,7 @@ impl<H, S: NameSource> Node<H, S> {
             },
             Some(Entry::Routed(Port { name, state: State::Active(active), .. })) => {
                 let Some(data) = active.queue.pop_front() else { return Ok(None) };
+                self.spare.keep(&mut active.queue);
                 active.unread = active.unread.saturating_sub(u64::from(data.cost));
                 let due = active.credit.taken(data.cost, data.starved);
                 if let (Some(due), Some(outbound)) = (due, active.outbound) {

@@ -67,6 +67,7 @@ impl<H, S: NameSource> Node<H, S> {
             && active.admits_plain(size, cost, &self.limits)
         {
             let held = active.holder == Holder::Application;
+            self.spare.lend(&mut active.queue);
             if active.accept(uncut(payload, cost, starved)) && held {
                 self.output(Output::Readable(id));
             }
@@ -140,9 +141,10 @@ impl<H, S: NameSource> Node<H, S> {
             return None;
         }
         carrier.held = held;
-        let payload = Payload::copy_from_slice(payload);
+        let payload = self.block.copy(payload);
         let (cargo, handles, via) = (Vec::new(), Vec::new(), Some(link));
         let mine = active.holder == Holder::Application;
+        self.spare.lend(&mut active.queue);
         if active.accept(Data { payload, cargo, handles, cost, more: false, starved, hops: 0, via }) && mine {
             self.output(Output::Readable(id));
         }
@@ -182,6 +184,7 @@ impl<H, S: NameSource> Node<H, S> {
             }
             count = count.saturating_add(1);
         }
+        self.spare.keep(&mut active.queue);
         (count, active.queue.is_empty())
     }
 }

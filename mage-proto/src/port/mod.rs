@@ -12,6 +12,7 @@
 //! that no application holds.
 
 pub(crate) mod pending;
+pub(crate) mod spare;
 pub(crate) mod table;
 
 use alloc::boxed::Box;

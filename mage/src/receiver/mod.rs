@@ -52,10 +52,11 @@ pub struct Receiver<I: Interface> {
     /// How many of those taken, the ones done with included, were looked at for cancellations.
     looked_at: usize,
     answerer: Answerer,
-    ended: Option<CloseReason>,
+    /// In a box, as is what few receivers have: ten thousand of them are to be small.
+    ended: Option<Box<CloseReason>>,
     max_in_flight: usize,
     overlap: usize,
-    on_bad_message: Option<OnBadMessage>,
+    on_bad_message: Option<Box<OnBadMessage>>,
     interface: PhantomData<fn() -> I>,
 }
 
@@ -101,7 +102,7 @@ impl<I: Interface> Receiver<I> {
     /// Calls `observe` when a message does not fit the interface, before the pipe is closed for it.
     #[must_use]
     pub fn on_bad_message(mut self, observe: impl FnMut(&BadMessage) + Send + 'static) -> Self {
-        self.on_bad_message = Some(Box::new(observe));
+        self.on_bad_message = Some(Box::new(Box::new(observe)));
         self
     }
 
@@ -139,7 +140,7 @@ impl<I: Interface> Receiver<I> {
 
     /// Why the pipe ended, once the last request was taken.
     pub fn close_reason(&self) -> Option<&CloseReason> {
-        self.ended.as_ref()
+        self.ended.as_deref()
     }
 
     /// Closes the pipe and says why: a code of the application's own and a text of at most 256 bytes.
@@ -178,11 +179,16 @@ impl<I: Interface> Receiver<I> {
                 self.look_ahead(waker);
                 return Poll::Pending;
             }
+            let taken = self.taken.len();
             let read = match self.taken.get_mut(self.done) {
                 Some(message) => {
                     self.done += 1;
                     let read = Self::read(message, &self.pipe, &mut self.answerer);
-                    release(message);
+                    if self.done == taken {
+                        self.give_back();
+                    } else {
+                        release(message);
+                    }
                     read
                 }
                 None => match self.poll_refill(waker) {
@@ -202,10 +208,6 @@ impl<I: Interface> Receiver<I> {
 
     /// Takes what arrived, or notes the end.
     fn poll_refill(&mut self, waker: &Waker) -> Poll<()> {
-        if !self.taken.is_empty() {
-            self.taken.clear();
-        }
-        (self.done, self.looked_at) = (0, 0);
         if self.taken.capacity() == 0 {
             self.taken = batch::take();
         }
@@ -216,10 +218,18 @@ impl<I: Interface> Receiver<I> {
                 Poll::Ready(())
             }
             Poll::Pending => {
-                batch::give(std::mem::take(&mut self.taken));
+                self.give_back();
                 Poll::Pending
             }
         }
+    }
+
+    /// Gives the room of what was taken, all of which is done with, to whoever takes messages next: a receiver that was
+    /// called now and then holds none.
+    #[inline]
+    fn give_back(&mut self) {
+        batch::give(std::mem::take(&mut self.taken));
+        (self.done, self.looked_at) = (0, 0);
     }
 
     /// Reads one message where it lies; `None` when it asks nothing of the implementation.
@@ -383,14 +393,13 @@ impl<I: Interface> Receiver<I> {
     }
 
     fn end(&mut self, reason: CloseReason) {
-        self.ended.get_or_insert(reason);
-        batch::give(std::mem::take(&mut self.taken));
-        (self.done, self.looked_at) = (0, 0);
+        self.ended.get_or_insert_with(|| Box::new(reason));
+        self.give_back();
         self.answerer.served().inspect(|served| served.cancel_all());
     }
 
     fn reason(&self) -> CloseReason {
-        self.ended.clone().unwrap_or_default()
+        self.ended.as_deref().cloned().unwrap_or_default()
     }
 }
 
