@@ -17,15 +17,18 @@ use rustix::fs::SealFlags;
 use crate::rogue::{OFFER, RING, Rogue, SWITCH, TAKEN, bell, memory};
 use crate::{ended, message, receive};
 
+/// What a driver does that it must not; the pipe is the other side's end of its first.
+type Attack = fn(&mut Rogue, &MessagePipe);
+
 /// Runs each of `attacks` against a node with an honest link besides, which must not suffer.
-fn each(executor: Executor, attacks: &[(&str, fn(&mut Rogue, &MessagePipe))]) {
+fn each(executor: Executor, attacks: &[(&str, Attack)]) {
     let running = executor.start();
     for (name, attack) in attacks {
         attacked(&running, name, attack);
     }
 }
 
-fn attacked(running: &Running, name: &str, attack: &fn(&mut Rogue, &MessagePipe)) {
+fn attacked(running: &Running, name: &str, attack: &Attack) {
     let (report, reports) = mpsc::channel();
     let node = running.supervised(move |event| drop(report.send(event)));
     let (to_node, to_honest) = UnixStream::pair().unwrap();
