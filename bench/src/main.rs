@@ -99,7 +99,8 @@ fn run_job(text: &str) -> Result<()> {
 
 fn bench(options: &Options) -> Result<()> {
     let workloads = if options.workloads.iter().any(|name| name == "all") {
-        Workload::value_variants().to_vec()
+        let all = Workload::value_variants().iter().copied();
+        all.filter(|workload| !(options.quick && workload.is_long())).collect()
     } else {
         let parse = |name: &String| Workload::from_str(name, false).map_err(anyhow::Error::msg).context(name.clone());
         options.workloads.iter().map(parse).collect::<Result<_>>()?

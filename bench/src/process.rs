@@ -23,6 +23,7 @@ use crate::workload::{Placement, Workload};
 /// How long a run may take before it counts as hanging.
 const LONGEST: Duration = Duration::from_secs(8);
 /// The same for one that is watched by another program, which is a hundred times slower.
+const LONGEST_LONG: Duration = Duration::from_secs(60);
 const LONGEST_WATCHED: Duration = Duration::from_secs(15);
 
 /// The hidden command that runs a [`Job`].
@@ -115,7 +116,11 @@ pub(crate) fn run(job: &Job, through: &[&str]) -> Result<Sample> {
             command.stdin(Stdio::null()).stdout(Stdio::piped()).process_group(0).spawn()?
         }
     };
-    let longest = if through.is_empty() { LONGEST } else { LONGEST_WATCHED };
+    let longest = match through {
+        [] if job.workload.is_long() => LONGEST_LONG,
+        [] => LONGEST,
+        [..] => LONGEST_WATCHED,
+    };
     limited(&mut child, longest, read_outcome)?
 }
 

@@ -80,6 +80,7 @@ const ROWS: &[Row] = &[
     row(Pass1, ADAPTERS, Measure::Ratio, 0.8, 0.5, Some(1.4)),
     row(Pass32, ADAPTERS, Measure::Ratio, 0.4, 0.15, Some(1.04)),
     row(Pipes10K, ADAPTERS, Measure::Ratio, 0.4, 0.2, Some(0.72)),
+    row(Pipes1M, ADAPTERS, Measure::ToOtherWorkload(Pipes10K), 1.5, 1.0, None),
     row(Pipes10K, ADAPTERS, Measure::Resident, 600.0, 200.0, Some(740.0)),
     row(Pipes10K, ADAPTERS, Measure::Descriptors, 0.0, 0.0, Some(0.0)),
     row(Moved, THREADS, Measure::ToOtherWorkload(Call64), 1.05, 1.0, Some(1.0)),

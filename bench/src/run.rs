@@ -134,7 +134,8 @@ fn run_group(
     let mut samples: Vec<Vec<Sample>> = vec![Vec::new(); chosen.len()];
     let mut failed: Vec<Option<String>> = vec![None; chosen.len()];
     let mut ratios: Vec<Vec<f64>> = vec![Vec::new(); chosen.len()];
-    for repetition in 0..plan.repetitions {
+    let repetitions = if workload.is_long() { 1 } else { plan.repetitions };
+    for repetition in 0..repetitions {
         let mut base = f64::INFINITY;
         let mut times = vec![None; chosen.len()];
         for (place, one) in chosen.iter().enumerate() {
@@ -146,7 +147,7 @@ fn run_group(
             if failed.is_some() {
                 continue;
             }
-            progress(&format!("{placement:?} {}/{} {}", repetition + 1, plan.repetitions, one.name));
+            progress(&format!("{placement:?} {}/{} {}", repetition + 1, repetitions, one.name));
             match process::run(&plan.job(one, workload, placement), &[]) {
                 Ok(sample) => {
                     if one.family == Family::Base {
@@ -226,6 +227,7 @@ fn counted_operations(workload: Workload) -> Option<(u64, u64)> {
         | Workload::BulkCopied
         | Workload::BulkShared
         | Workload::Pipes10K
+        | Workload::Pipes1M
         | Workload::ThreadsCall
         | Workload::ThreadsOneWay
         | Workload::TasksCall

@@ -41,6 +41,9 @@ pub(crate) enum Workload {
     /// 10,000 pipes are passed, one message on each.
     #[value(name = "pipes-10k")]
     Pipes10K,
+    /// The same with a million.
+    #[value(name = "pipes-1m")]
+    Pipes1M,
     /// Round trips of 64 bytes over a pipe whose far end went from A to B to C to D.
     Moved,
     /// Round trips of 64 bytes between two threads.
@@ -122,7 +125,7 @@ impl Workload {
             Self::Call64K | Self::OneWay64K => 64 << 10,
             Self::OneWay1M => 1 << 20,
             Self::BulkCopied | Self::BulkShared => 256 << 20,
-            Self::Pass1 | Self::Pass32 | Self::Pipes10K | Self::Idle => 8,
+            Self::Pass1 | Self::Pass32 | Self::Pipes10K | Self::Pipes1M | Self::Idle => 8,
         }
     }
 
@@ -143,6 +146,7 @@ impl Workload {
             | Self::Pass1
             | Self::Pass32
             | Self::Pipes10K
+            | Self::Pipes1M
             | Self::Moved
             | Self::ThreadsCall
             | Self::ThreadsOneWay
@@ -155,10 +159,45 @@ impl Workload {
         }
     }
 
+    /// How many pipes it opens.
+    pub(crate) fn pipes(self) -> u64 {
+        match self {
+            Self::Pipes1M => 1_000_000,
+            Self::Pipes10K => 10_000,
+            Self::Call64
+            | Self::Call64K
+            | Self::OneWay64
+            | Self::OneWay1K
+            | Self::OneWay64K
+            | Self::OneWay1M
+            | Self::BulkCopied
+            | Self::BulkShared
+            | Self::Pass1
+            | Self::Pass32
+            | Self::Moved
+            | Self::ThreadsCall
+            | Self::ThreadsOneWay
+            | Self::TasksCall
+            | Self::Links1
+            | Self::Links4
+            | Self::Links16
+            | Self::Links64
+            | Self::Idle
+            | Self::CoreLink
+            | Self::CoreMillion
+            | Self::CoreLocal => 0,
+        }
+    }
+
+    /// Whether once must do: it takes seconds.
+    pub(crate) fn is_long(self) -> bool {
+        self == Self::Pipes1M
+    }
+
     /// The placements in which it makes sense.
     pub(crate) fn placements(self) -> &'static [Placement] {
         match self {
-            Self::Idle | Self::CoreLink | Self::CoreMillion | Self::CoreLocal => &[Placement::Same],
+            Self::Idle | Self::Pipes1M | Self::CoreLink | Self::CoreMillion | Self::CoreLocal => &[Placement::Same],
             Self::ThreadsCall | Self::ThreadsOneWay => &[Placement::Split],
             Self::Call64
             | Self::Call64K

@@ -13,12 +13,11 @@ use super::{Meter, Spot, SpotRequest, couriers, executor};
 use super::{PIECE, check_tally, start};
 use crate::measure::{Gauge, Held, Sample};
 use crate::message;
-use crate::peers::raw_pipes::MANY;
 use crate::process::{Job, Server};
 use crate::workload::Workload;
 
 pub(super) fn client(job: &Job) -> Result<Sample> {
-    let node = Node::new(Adapter::new()?)?;
+    let node = super::node(job, Adapter::new()?)?;
     match job.workload {
         Workload::ThreadsCall | Workload::ThreadsOneWay => between_threads(job, &node),
         Workload::Moved => couriers::client(job, &node),
@@ -35,7 +34,7 @@ pub(super) fn server(job: &'static Job, socket: OwnedFd) -> Result<()> {
         // One thread for all of them: with a thread for each, every message would wake another one.
         return TaskLoop::new(&adapter, "").run_until(executor::server(job, socket, adapter.clone()))?;
     }
-    let node = Node::new(adapter)?;
+    let node = super::node(job, adapter)?;
     let pipe = node.accept(socket).wait()?;
     Receiver::<Meter>::bind(pipe).serve_sync(&mut Service::new(job.workload.size()))?;
     Ok(())
@@ -52,7 +51,7 @@ fn between_processes(job: &Job, node: &Node) -> Result<Sample> {
         Workload::BulkShared => share(job, &gauge, remote)?,
         Workload::Pass1 => gauge.round_trips(|number| listen(number as i64, hand(node, remote, number as i64)?))?,
         Workload::Pass32 => gauge.bursts(32, |count| pass_many(node, remote, count as i64))?,
-        Workload::Pipes10K => keep_many(&gauge, &server, node, remote)?,
+        Workload::Pipes10K | Workload::Pipes1M => keep_many(job, &gauge, &server, node, remote)?,
         // Sleeps because doing nothing is what is measured, not to wait for anything.
         Workload::Idle => gauge.idle(thread::sleep)?,
         _ => pushes(job, &gauge, &remotes)?,
@@ -156,11 +155,12 @@ fn pass_many(node: &Node, remote: &Remote<Meter>, count: i64) -> Result<()> {
     under_way.into_iter().try_for_each(|(number, spot)| listen(number, spot))
 }
 
-fn keep_many(gauge: &Gauge, server: &Server, node: &Node, remote: &Remote<Meter>) -> Result<Sample> {
-    let mut spots = Vec::with_capacity(MANY as usize);
+fn keep_many(job: &Job, gauge: &Gauge, server: &Server, node: &Node, remote: &Remote<Meter>) -> Result<Sample> {
+    let many = job.workload.pipes();
+    let mut spots = Vec::with_capacity(many as usize);
     let before = Held::now(server)?;
-    let sample = gauge.single(MANY, || {
-        for number in 0..MANY as i64 {
+    let sample = gauge.single(many, || {
+        for number in 0..many as i64 {
             let (ours, theirs) = node.create_pending::<Spot>();
             until_sent(remote, remote.keep(number, theirs))?;
             let ours = ours.bind();
@@ -169,10 +169,10 @@ fn keep_many(gauge: &Gauge, server: &Server, node: &Node, remote: &Remote<Meter>
         }
         ready(remote)?;
         let kept = remote.kept().wait()?;
-        ensure!(kept == MANY as i64, "{kept} pipes brought their message");
+        ensure!(kept == many as i64, "{kept} pipes brought their message");
         Ok(())
     })?;
-    before.each(server, sample, MANY)
+    before.each(server, sample, many)
 }
 
 /// The same interface inside one node, served by another thread.

@@ -16,7 +16,7 @@ use super::{Meter, Spot, SpotRequest};
 use super::{PIECE, check_tally, start};
 use crate::measure::{Gauge, Held, Sample};
 use crate::message;
-use crate::peers::{on_tokio, raw_pipes::MANY};
+use crate::peers::on_tokio;
 use crate::process::{Job, Server};
 use crate::workload::Workload;
 
@@ -70,7 +70,7 @@ pub(super) async fn server(job: &'static Job, socket: OwnedFd, adapter: impl Ada
         sockets.push(socket);
     }
     try_join_all(sockets.into_iter().map(|socket| async {
-        let node = Node::new(adapter.clone())?;
+        let node = super::node(job, adapter.clone())?;
         let receiver = Receiver::<Meter>::bind(node.accept(socket).await?);
         serve(receiver, Service::new(job.workload.size())).await;
         anyhow::Ok(())
@@ -87,7 +87,7 @@ async fn serve(mut receiver: Receiver<Meter>, mut service: Service) {
 }
 
 async fn client(job: &'static Job, adapter: impl Adapter, sleep: Sleep) -> Result<Measured> {
-    let node = Node::new(adapter)?;
+    let node = super::node(job, adapter)?;
     if job.workload == Workload::TasksCall {
         return Ok((between_tasks(job, &node).await?, None));
     }
@@ -101,7 +101,7 @@ async fn client(job: &'static Job, adapter: impl Adapter, sleep: Sleep) -> Resul
         Workload::BulkShared => share(job, &gauge, remote).await?,
         Workload::Pass1 => pass_one(&gauge, &node, remote).await?,
         Workload::Pass32 => pass_many(&gauge, &node, remote).await?,
-        Workload::Pipes10K => keep_many(&gauge, &server, &node, remote).await?,
+        Workload::Pipes10K | Workload::Pipes1M => keep_many(job, &gauge, &server, &node, remote).await?,
         Workload::Idle => idle(&gauge, sleep).await?,
         _ => pushes(job, &gauge, &remotes).await?,
     };
@@ -228,11 +228,12 @@ async fn pass_many(gauge: &Gauge, node: &Node, remote: &Remote<Meter>) -> Result
     bursts.finish()
 }
 
-async fn keep_many(gauge: &Gauge, server: &Server, node: &Node, remote: &Remote<Meter>) -> Result<Sample> {
-    let mut spots = Vec::with_capacity(MANY as usize);
+async fn keep_many(job: &Job, gauge: &Gauge, server: &Server, node: &Node, remote: &Remote<Meter>) -> Result<Sample> {
+    let many = job.workload.pipes();
+    let mut spots = Vec::with_capacity(many as usize);
     let before = Held::now(server)?;
     let begun = gauge.begin()?;
-    for number in 0..MANY as i64 {
+    for number in 0..many as i64 {
         let (ours, theirs) = node.create_pending::<Spot>();
         until_sent(remote, remote.keep(number, theirs)).await?;
         let ours = ours.bind();
@@ -241,8 +242,8 @@ async fn keep_many(gauge: &Gauge, server: &Server, node: &Node, remote: &Remote<
     }
     ready(remote).await?;
     let kept = remote.kept().await?;
-    ensure!(kept == MANY as i64, "{kept} pipes brought their message");
-    before.each(server, begun.end(MANY)?, MANY)
+    ensure!(kept == many as i64, "{kept} pipes brought their message");
+    before.each(server, begun.end(many)?, many)
 }
 
 /// The same interface inside one node, served by another task of the same thread.

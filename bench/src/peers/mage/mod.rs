@@ -1,4 +1,5 @@
-//! This library, through the generated API, on each adapter: as its documentation says, with the default limits.
+//! This library, through the generated API, on each adapter: as its documentation says, with the default limits (but for
+//! a million pipes, where it takes that many).
 
 mod blocking;
 mod couriers;
@@ -9,6 +10,8 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 
 use anyhow::{Context, Result};
+use mage::adapter::Adapter;
+use mage::node::Limits;
 use mage::{Node, Remote};
 
 use super::{Family, Implementation, raw_pipes};
@@ -17,14 +20,14 @@ use crate::message;
 use crate::process::{Job, Server};
 use crate::workload::Workload::{
     self, BulkCopied, BulkShared, Call64, Call64K, Idle, Links1, Links4, Links16, Links64, Moved, OneWay1K, OneWay1M,
-    OneWay64, OneWay64K, Pass1, Pass32, Pipes10K, TasksCall, ThreadsCall, ThreadsOneWay,
+    OneWay64, OneWay64K, Pass1, Pass32, Pipes1M, Pipes10K, TasksCall, ThreadsCall, ThreadsOneWay,
 };
 
 mage::include_magen!("meter");
 
 const BETWEEN_PROCESSES: &[Workload] = &[
-    Call64, Call64K, OneWay64, OneWay1K, OneWay64K, OneWay1M, BulkCopied, BulkShared, Pass1, Pass32, Pipes10K, Links1,
-    Links4, Links16, Links64, Idle, TasksCall,
+    Call64, Call64K, OneWay64, OneWay1K, OneWay64K, OneWay1M, BulkCopied, BulkShared, Pass1, Pass32, Pipes10K, Pipes1M,
+    Links1, Links4, Links16, Links64, Idle, TasksCall,
 ];
 
 pub(super) const ALL: &[Implementation] = &[
@@ -43,6 +46,7 @@ pub(super) const ALL: &[Implementation] = &[
             Pass1,
             Pass32,
             Pipes10K,
+            Pipes1M,
             Links1,
             Links4,
             Links16,
@@ -75,6 +79,13 @@ pub(super) const ALL: &[Implementation] = &[
 const PIECE: usize = 1 << 20;
 
 /// Starts the server of `job` and invites it, over as many links as the workload has.
+/// A node on `adapter`, which takes as many pipes as `job` opens.
+fn node(job: &Job, adapter: impl Adapter) -> Result<Node> {
+    let mut limits = Limits::default();
+    limits.ports_per_link = limits.ports_per_link.max(2 * job.workload.pipes() as u32);
+    Ok(Node::builder(adapter).limits(limits).build()?)
+}
+
 fn start(job: &Job, node: &Node) -> Result<(Server, Vec<Remote<Meter>>)> {
     let (ours, theirs) = UnixStream::pair()?;
     let server = Server::start(job, 0, theirs.into(), "")?;
