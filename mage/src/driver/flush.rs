@@ -98,10 +98,18 @@ impl Sender {
         std::mem::replace(self, closed)
     }
 
+    /// Writes what is left of the last batch and whatever the core has; wakes the reader of a ring after it, unless that
+    /// has time.
     fn write(&mut self, link: &Link, driver: &Driver, effects: &mut Effects, bell: When) -> Written {
+        let written = self.write_batches(link, driver, effects);
+        self.way.ring(bell);
+        written
+    }
+
+    fn write_batches(&mut self, link: &Link, driver: &Driver, effects: &mut Effects) -> Written {
         let mut last = false;
         for _ in 0..ROUNDS {
-            match self.write_batch(&link.full, bell) {
+            match self.write_batch(&link.full) {
                 Ok(Progress::Done) => {}
                 Ok(Progress::Full) => return Written::Full,
                 Ok(Progress::Waiting) => return Written::Waiting,
@@ -130,9 +138,9 @@ impl Sender {
         Written::Enough
     }
 
-    fn write_batch(&mut self, full: &AtomicBool, bell: When) -> std::io::Result<Progress> {
+    fn write_batch(&mut self, full: &AtomicBool) -> std::io::Result<Progress> {
         let Some(socket) = &self.socket else { return Err(ErrorKind::NotConnected.into()) };
-        self.way.write(socket.as_fd(), &mut self.batch, full, bell)
+        self.way.write(socket.as_fd(), &mut self.batch, full)
     }
 
     /// Writes no more. What the far end sent before it went is still to be read, and then the end.

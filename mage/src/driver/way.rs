@@ -81,7 +81,7 @@ struct Unsaid {
 /// When the reader of a ring that waits is woken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum When {
-    /// As soon as there is something to read.
+    /// After this round of writing.
     Now,
     /// When there is much to read, or nothing more can be written; else the caller sees to it that there is a write with
     /// [`Now`](Self::Now) soon.
@@ -123,7 +123,7 @@ impl WayOut {
         Self { way, notes: VecDeque::new(), carrier: None }
     }
 
-    /// Writes what is due to be said and as much of `batch` as fits. `full` is set before this side says that it waits, so
+    /// Writes what is due to be said and as much of `batch` as fits; [`ring`](Self::ring) afterwards. `full` is set before this side says that it waits, so
     /// that whoever hears the answer finds it set.
     ///
     /// # Errors
@@ -134,7 +134,6 @@ impl WayOut {
         socket: BorrowedFd<'_>,
         batch: &mut Transmit<OwnedFd>,
         full: &AtomicBool,
-        bell: When,
     ) -> io::Result<Progress> {
         loop {
             let Self { way, notes, carrier } = self;
@@ -143,7 +142,6 @@ impl WayOut {
                     if self.move_on() {
                         continue;
                     }
-                    self.way.ring(bell);
                     return Ok(Progress::Done);
                 };
                 match way.say(socket, note, full)? {
@@ -229,6 +227,15 @@ impl WayOut {
         Some(Arc::clone(&ring.bell))
     }
 
+    /// After writing: wakes the reader of a ring, unless that has time.
+    pub(super) fn ring(&mut self, when: When) {
+        match (&mut self.way, when) {
+            (Way::Ring(out), When::Now) => out.wake(),
+            (Way::Ring(_), When::Later)
+            | (Way::Socket(_) | Way::Plain | Way::Offered { .. } | Way::Leaving(_), When::Now | When::Later) => {}
+        }
+    }
+
     /// Whether the reader of a ring has not been woken for what was written.
     pub(super) fn is_silent(&self) -> bool {
         match &self.way {
@@ -247,15 +254,6 @@ impl WayOut {
 }
 
 impl Way {
-    /// After a round of writing.
-    fn ring(&mut self, when: When) {
-        match (self, when) {
-            (Self::Ring(out), When::Now) => out.wake(),
-            (Self::Ring(..), When::Later)
-            | (Self::Socket(_) | Self::Plain | Self::Offered { .. } | Self::Leaving(..), When::Now | When::Later) => {}
-        }
-    }
-
     fn say(&mut self, socket: BorrowedFd<'_>, note: &mut Unsaid, full: &AtomicBool) -> io::Result<Progress> {
         while !note.rest().is_empty() {
             match self {
