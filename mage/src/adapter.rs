@@ -71,8 +71,8 @@ pub trait Adapter: fmt::Debug + Send + Sync + 'static {
 
     /// Calls `on_ready` with `readable` once for each time that something arrives at `end`, a socket, or its other end is
     /// shut down for reading (which wakes whoever watches this one), and not again because what came has not been read
-    /// (edge-triggered): so one that only wakes need not be read. Several arrivals before a call are one. All else is as for [`watch`](Self::watch), which this is where the adapter cannot do
-    /// better.
+    /// (edge-triggered): so one that only wakes need not be read. Several arrivals before a call are one. All else is as for
+    /// [`watch`](Self::watch), which this is where the adapter cannot do better.
     ///
     /// # Errors
     ///

@@ -248,8 +248,8 @@ impl Driver {
         if drained { Poll::Ready(()) } else { Poll::Pending }
     }
 
-    /// Ends everything at once: links close, pipes are lost, whoever waits is woken. What was sent and still fits into
-    /// the sockets goes out first.
+    /// Ends everything at once: links close, pipes are lost, whoever waits is woken. What was sent and still fits
+    /// goes out first, unless another thread is just writing it.
     pub(crate) fn close(&self) {
         let links: Vec<Arc<Link>> = self.state.lock().links.iter().flatten().map(Arc::clone).collect();
         for link in &links {
