@@ -41,8 +41,9 @@ fn a_call_allocates_nothing_but_its_text_and_large_bytes_stay_where_they_are() {
     calls(&remote, &mut receiver);
     let counted = region.change();
     let made = counted.allocations + counted.reallocations;
-    // Besides, a queue that went away when it was empty may have come back.
-    assert!((ROUND..ROUND + 4).contains(&made), "{made} allocations for {ROUND} calls with a text each");
+    // Besides, a queue that went away when it was empty may have come back, and the test's harness, whose threads are
+    // counted too, may do something of its own.
+    assert!((ROUND..ROUND + 16).contains(&made), "{made} allocations for {ROUND} calls with a text each");
 
     // One copy of what was lent, when it is encoded, and none after: not a mebibyte more is allocated.
     let data = vec![7; 1 << 20];
