@@ -110,6 +110,7 @@ fn bench(options: &Options) -> Result<()> {
         workloads,
         with: options.with.clone(),
         placement: options.placement,
+        cores: process::cores()?,
         repetitions: options.repetitions.unwrap_or(if options.quick { 2 } else { 4 }),
         milliseconds: if options.quick { 20 } else { 60 },
         instructions: options.instructions,

@@ -35,6 +35,8 @@ pub(crate) struct Job {
     pub(crate) implementation: String,
     pub(crate) workload: Workload,
     pub(crate) placement: Placement,
+    /// The first and the last that may be used. (A process that is started by a pinned one cannot find out.)
+    pub(crate) cores: [usize; 2],
     /// How long it is measured, in milliseconds.
     pub(crate) milliseconds: u64,
     /// Or how many operations are done, for counting.
@@ -73,8 +75,7 @@ impl Job {
         if self.operations.is_some() {
             allocations::start();
         }
-        let cores = cores()?;
-        let (first, last) = (cores.first().context("no core")?, cores.last().context("no core")?);
+        let [first, last] = self.cores;
         let core = match (self.workload, self.placement, self.role) {
             (Workload::ThreadsCall | Workload::ThreadsOneWay, _, _) => return Ok(()),
             (_, Placement::Same, _) | (_, Placement::Split, Role::Client) => last,
@@ -87,15 +88,17 @@ impl Job {
             }
         };
         let mut set = CpuSet::new();
-        set.set(*core);
+        set.set(core);
         Ok(sched_setaffinity(None, &set)?)
     }
 }
 
-/// The cores that this process may use.
-pub(crate) fn cores() -> Result<Vec<usize>> {
+/// The first and the last core that this process may use.
+pub(crate) fn cores() -> Result<[usize; 2]> {
     let set = sched_getaffinity(None)?;
-    Ok((0..CpuSet::MAX_CPU).filter(|&core| set.is_set(core)).collect())
+    let mut cores = (0..CpuSet::MAX_CPU).filter(|&core| set.is_set(core));
+    let first = cores.next().context("no core")?;
+    Ok([first, cores.last().unwrap_or(first)])
 }
 
 /// A command that runs `job` in this executable.

@@ -23,6 +23,8 @@ pub(crate) struct Plan {
     /// Names of implementations; all when empty.
     pub(crate) with: Vec<String>,
     pub(crate) placement: Option<Placement>,
+    /// The first and the last that may be used.
+    pub(crate) cores: [usize; 2],
     pub(crate) repetitions: u32,
     pub(crate) milliseconds: u64,
     /// Whether system calls and allocations are counted.
@@ -115,6 +117,7 @@ impl Plan {
             implementation: one.name.to_owned(),
             workload,
             placement,
+            cores: self.cores,
             milliseconds: self.milliseconds * workload.links().min(MOST_TIMES) as u64,
             operations: None,
             role: Role::Client,
