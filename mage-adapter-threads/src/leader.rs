@@ -24,9 +24,13 @@
 //! **A wake-up goes only to who sleeps.** A parked thread is unparked, a leader inside `epoll_wait` is rung, a leader
 //! that runs a callback sees a flag when it returns.
 //!
+//! **Who expects an answer looks on before it sleeps** ([`Patience`]), the leader and one of its followers: that saves the
+//! conversation of two threads the way through the kernel. A leader that looks on is awake, so it is not rung.
+//!
 //! **Nothing is lost between looking and sleeping.** A leader sets `asleep`, then looks for work, then waits; others
 //! provide work, then take `asleep` down and ring if it was up. All of it is sequentially consistent or under a lock.
 
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::fmt;
 use std::mem::MaybeUninit;
@@ -36,6 +40,8 @@ use std::task::Wake;
 use std::thread::{self, Thread};
 use std::time::Duration;
 
+use mage::adapter::Patience;
+
 use crate::lock;
 use crate::timer::Timers;
 use crate::watcher::{BATCH, Room, Sockets};
@@ -43,12 +49,19 @@ use crate::watcher::{BATCH, Room, Sockets};
 /// How often the service thread looks whether a vacant seat is still in use.
 const TICK: Duration = Duration::from_millis(1);
 
+/// How often a leader that looks on looks for itself before it looks at the sockets.
+const LOOKS: u32 = 8;
+
 /// The sockets and timers of one adapter, and who waits for them.
 pub(crate) struct Reactor {
     pub(crate) sockets: Sockets,
     pub(crate) timers: Timers,
     /// The leader is, or is about to be, inside its wait.
     asleep: AtomicBool,
+    /// For how long a thread that has sent something looks on before it sleeps.
+    patience: Duration,
+    /// A follower looks on. One is enough: more would only take the processor from each other.
+    looking: AtomicBool,
     seat: Mutex<Seat>,
     service: Condvar,
 }
@@ -84,8 +97,13 @@ enum Service {
     Sleeps,
 }
 
+thread_local! {
+    /// How long this thread looks on before it sleeps.
+    static PATIENCE: Cell<Patience> = const { Cell::new(Patience::new()) };
+}
+
 impl Reactor {
-    pub(crate) fn new(sockets: Sockets) -> Arc<Self> {
+    pub(crate) fn new(sockets: Sockets, patience: Duration) -> Arc<Self> {
         let seat = Seat {
             leader: Leader::Vacant,
             followers: VecDeque::new(),
@@ -98,6 +116,8 @@ impl Reactor {
             sockets,
             timers: Timers::default(),
             asleep: AtomicBool::new(false),
+            patience,
+            looking: AtomicBool::new(false),
             seat: Mutex::new(seat),
             service: Condvar::new(),
         })
@@ -133,6 +153,7 @@ impl Reactor {
 
     /// Sleeps until woken (no) or called to lead (yes).
     fn follow(&self, parker: &Arc<Parker>) -> bool {
+        self.look_on(parker);
         parker.park();
         let mut seat = lock(&self.seat);
         let place = seat.followers.iter().position(|follower| Arc::ptr_eq(follower, parker));
@@ -142,15 +163,35 @@ impl Reactor {
         false
     }
 
+    /// Waits a little for being woken or called to lead without going to sleep, unless another follower does.
+    fn look_on(&self, parker: &Parker) {
+        if self.looking.swap(true, Ordering::Acquire) {
+            return;
+        }
+        let mut patience = PATIENCE.take();
+        while !parker.is_called() && patience.lasts(self.patience, Patience::is_answer_expected) {
+            Patience::look(|| parker.is_called());
+        }
+        // Who is called to lead goes on looking as the leader.
+        if parker.is_noticed() {
+            patience.came(self.patience);
+        }
+        PATIENCE.set(patience);
+        self.looking.store(false, Ordering::Release);
+    }
+
     /// Does everybody's work until `parker` is woken, then gives the seat up.
     fn lead(&self, parker: &Parker) {
         // Leaves also when somebody's waker panics.
         let _seat = LeaveOnDrop(self);
+        let mut patience = PATIENCE.take();
         if parker.start_leading() {
             while !parker.is_noticed() {
-                self.turn(|| parker.is_noticed());
+                self.turn(|| parker.is_noticed(), Some(&mut patience));
             }
         }
+        patience.came(self.patience);
+        PATIENCE.set(patience);
         parker.take_notice();
     }
 
@@ -170,18 +211,40 @@ impl Reactor {
         }
     }
 
-    /// One turn of the loop: who is due, what is late, then one wait, unless `enough`.
-    fn turn(&self, enough: impl Fn() -> bool) {
+    /// One turn of the loop: who is due, what is late, then one wait, unless `enough`; a short one while `patience` lasts.
+    fn turn(&self, enough: impl Fn() -> bool, patience: Option<&mut Patience>) {
         self.sockets.call_due();
         self.timers.fire();
-        self.asleep.store(true, Ordering::SeqCst);
         if enough() {
+            return;
+        }
+        let looks_on = patience.is_some_and(|patience| patience.lasts(self.patience, Patience::is_answer_expected));
+        if self.sockets.any_due() {
+            self.poll();
+        } else if looks_on {
+            if !(0..LOOKS).any(|_| Patience::look(&enough)) {
+                self.poll();
+            }
+        } else {
+            self.sleep(enough);
+        }
+    }
+
+    /// Serves the sockets that are ready now.
+    fn poll(&self) {
+        let mut room: Room = [const { MaybeUninit::uninit() }; BATCH];
+        self.sockets.dispatch(self.sockets.wait(&mut room, Some(Duration::ZERO)));
+    }
+
+    /// Waits for sockets, timers and whoever rouses it, unless `enough`.
+    fn sleep(&self, enough: impl Fn() -> bool) {
+        self.asleep.store(true, Ordering::SeqCst);
+        if enough() || self.sockets.any_due() {
             self.asleep.store(false, Ordering::SeqCst);
             return;
         }
-        let timeout = if self.sockets.any_due() { Some(Duration::ZERO) } else { self.timers.until_first() };
         let mut room: Room = [const { MaybeUninit::uninit() }; BATCH];
-        let events = self.sockets.wait(&mut room, timeout);
+        let events = self.sockets.wait(&mut room, self.timers.until_first());
         self.asleep.store(false, Ordering::SeqCst);
         self.sockets.dispatch(events);
     }
@@ -210,7 +273,7 @@ impl Reactor {
     }
 
     /// As [`attend`](Self::attend), for what has time until the thread that is running waits or leads again, or else until
-    /// the service thread's next look.
+    /// the service thread sees the seat unused.
     pub(crate) fn attend_soon(&self) {
         if self.asleep.load(Ordering::SeqCst) {
             self.attend();
@@ -225,7 +288,7 @@ impl Reactor {
             let unused = seat.turns == seen;
             seen = seat.turns;
             let vacant = seat.leader == Leader::Vacant;
-            if vacant && (unused || seat.wanted || self.sockets.any_due()) {
+            if vacant && (unused || seat.wanted) {
                 seat.leader = Leader::Service;
                 seat.wanted = false;
                 drop(seat);
@@ -245,10 +308,13 @@ impl Reactor {
     /// Leads until a waiting thread wants to, and hands over to it.
     fn lead_for_all(&self) {
         loop {
-            self.turn(|| {
-                let seat = lock(&self.seat);
-                seat.over || !seat.followers.is_empty()
-            });
+            self.turn(
+                || {
+                    let seat = lock(&self.seat);
+                    seat.over || !seat.followers.is_empty()
+                },
+                None,
+            );
             let mut seat = lock(&self.seat);
             if seat.over {
                 seat.leader = Leader::Vacant;
@@ -350,6 +416,11 @@ impl Parker {
     fn start_leading(&self) -> bool {
         self.promoted.store(false, Ordering::SeqCst);
         self.state.swap(LEADS, Ordering::SeqCst) != NOTICED
+    }
+
+    /// Woken, or to lead.
+    fn is_called(&self) -> bool {
+        self.is_noticed() || self.promoted.load(Ordering::SeqCst)
     }
 
     fn is_noticed(&self) -> bool {

@@ -29,9 +29,11 @@ use std::os::fd::OwnedFd;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Waker};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use mage::adapter::{self, BoxFuture, LocalTaskRunner, Occupied, OnReady, Sequence, TaskRunner, Watch, WouldDeadlock};
+use mage::adapter::{
+    self, BoxFuture, LocalTaskRunner, Occupied, OnReady, Patience, Sequence, TaskRunner, Watch, WouldDeadlock,
+};
 
 use leader::Reactor;
 use runner::{JoinOnDrop, LoopThread};
@@ -60,7 +62,17 @@ impl Adapter {
     ///
     /// When the operating system has no thread or descriptor left.
     pub fn new() -> io::Result<Self> {
-        let reactor = Reactor::new(Sockets::new()?);
+        Self::with_patience(Patience::USUAL)
+    }
+
+    /// Makes an adapter on which a thread that has sent something looks for an answer for as long as `most` before it
+    /// sleeps ([`Patience`]). With none of it, a thread that waits takes no processor time at all.
+    ///
+    /// # Errors
+    ///
+    /// As for [`new`](Self::new).
+    pub fn with_patience(most: Duration) -> io::Result<Self> {
+        let reactor = Reactor::new(Sockets::new()?, most);
         // It never leads: a thread that waits for a reply must find the seat free or the service thread in it.
         let background = LoopThread::start("mage-background", LoopParts::new("", &reactor, false))?;
         let service = runner::start_service(&reactor)?;

@@ -131,8 +131,9 @@ impl Sockets {
     pub(crate) fn call_due(&self) {
         self.hurry.store(false, Ordering::SeqCst);
         // One round: who becomes due meanwhile waits until sockets and timers had their turn.
-        let round = std::mem::take(&mut *lock(&self.due));
-        for watched in round {
+        let round = lock(&self.due).len();
+        for _ in 0..round {
+            let Some(watched) = lock(&self.due).pop_front() else { break };
             if watched.due.load(Ordering::SeqCst) {
                 watched.call(Ready::default());
             }

@@ -12,9 +12,11 @@
 //! written at the method and checked by one conformance suite that runs against every adapter.
 
 mod occupied;
+mod patience;
 mod sequence;
 
 pub use occupied::Occupied;
+pub use patience::Patience;
 pub use sequence::{Sequence, SequenceScope};
 
 use std::fmt;

@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 
 use mage_proto::LinkId;
 
-use crate::adapter::{Adapter, WouldDeadlock};
+use crate::adapter::{Adapter, Patience, WouldDeadlock};
 use crate::backend::Backend;
 use crate::driver::{Driver, LinkKind, Supervisor};
 use crate::endpoint::{PendingReceiver, PendingRemote};
@@ -103,6 +103,7 @@ pub struct NodeBuilder {
     limits: Limits,
     supervisor: Option<Supervisor>,
     rings: bool,
+    patience: Duration,
 }
 
 impl NodeBuilder {
@@ -130,13 +131,24 @@ impl NodeBuilder {
         self
     }
 
+    /// Sets for how long a thread that has sent something looks whether an answer comes before it sleeps: 50 µs unless it is
+    /// set, none with [`Duration::ZERO`]. It gives the processor away between its looks, and looks less where that is
+    /// in vain ([`Patience`]); so a call takes a twentieth of the time where the other process runs on another core, and of the
+    /// processor time of both a sixth. This is for links with [`rings`](Self::rings); an adapter has its own for what
+    /// stays in the process.
+    #[must_use]
+    pub fn patience(mut self, most: Duration) -> Self {
+        self.patience = most;
+        self
+    }
+
     /// Makes the node.
     ///
     /// # Errors
     ///
     /// The operating system gives no random numbers, which names are made of.
     pub fn build(self) -> Result<Node, NodeError> {
-        let driver = Driver::new(self.adapter, self.limits, self.supervisor, self.rings)
+        let driver = Driver::new(self.adapter, self.limits, self.supervisor, self.rings, self.patience)
             .map_err(|error| NodeError::Random(io::Error::other(error)))?;
         Ok(Node(Arc::new(Owner { driver })))
     }
@@ -154,7 +166,13 @@ impl Node {
 
     /// Begins a node with other limits, or one that reports what happens to it.
     pub fn builder(adapter: impl Adapter) -> NodeBuilder {
-        NodeBuilder { adapter: Arc::new(adapter), limits: Limits::default(), supervisor: None, rings: true }
+        NodeBuilder {
+            adapter: Arc::new(adapter),
+            limits: Limits::default(),
+            supervisor: None,
+            rings: true,
+            patience: Patience::USUAL,
+        }
     }
 
     /// The adapter that the node lives on.
@@ -329,6 +347,7 @@ impl fmt::Debug for NodeBuilder {
             .field("limits", &self.limits)
             .field("supervisor", &self.supervisor.is_some())
             .field("rings", &self.rings)
+            .field("patience", &self.patience)
             .finish()
     }
 }

@@ -156,6 +156,7 @@ impl Sender {
 impl Link {
     /// Writes what is queued, unless another thread does, which then goes once more.
     pub(super) fn flush(self: &Arc<Self>, driver: &Driver) {
+        self.sent.store(true, Ordering::Release);
         self.flush_and_wake(driver, When::Now);
     }
 
@@ -201,6 +202,7 @@ impl Link {
         if self.answerable.swap(false, Ordering::Relaxed) {
             self.flush(driver);
         } else if large {
+            self.sent.store(true, Ordering::Release);
             self.flush_and_wake(driver, When::Later);
             if self.sender.lock().way.is_silent() {
                 self.flush_soon();
@@ -221,7 +223,7 @@ impl Link {
     /// Rules 4 and 5.
     pub(super) fn flush_now(self: &Arc<Self>, driver: &Driver) {
         if !Deferral::defer(self) && !self.full.load(Ordering::Acquire) {
-            self.flush(driver);
+            self.flush_and_wake(driver, When::Now);
         }
     }
 

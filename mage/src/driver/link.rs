@@ -27,6 +27,8 @@ pub(super) struct Link {
     bell: Lock<Watching>,
     /// Something was received since the last direct write, so the next send may be one.
     pub(super) answerable: AtomicBool,
+    /// The application has sent something since the ring was found empty, and may expect an answer.
+    pub(super) sent: AtomicBool,
     /// The socket or the ring is full, and the flusher comes when it no longer is.
     pub(super) full: AtomicBool,
     /// The watch's interest in writing is on.
@@ -52,6 +54,7 @@ impl Link {
             watch: Lock::new(Watching::NotYet),
             bell: Lock::new(Watching::NotYet),
             answerable: AtomicBool::new(false),
+            sent: AtomicBool::new(false),
             full: AtomicBool::new(false),
             writing: AtomicBool::new(false),
             summoned: AtomicU8::new(flush::NOT),

@@ -9,11 +9,12 @@
 //! What must hold: the lock is held for table work only (some ten nanoseconds a message), never across a system call, a
 //! callback, a waker or a destructor of somebody else's; whoever changed the core under it collects what the core wants
 //! done before releasing it and performs that, in order, after. One room each: who owns ports and waits at them (`seat`),
-//! reading (`reading`), writing and when (`flush`), to
+//! reading (`reading`, `inward`), writing and when (`flush`), to
 //! what (`way`), meeting other nodes (`join`), what the bindings call (`provider`).
 
 mod effect;
 mod flush;
+mod inward;
 mod join;
 mod link;
 mod provider;
@@ -26,6 +27,7 @@ use std::fmt;
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, Weak};
 use std::task::{Poll, Waker};
+use std::time::Duration;
 
 use mage_proto::{LinkId, Output};
 
@@ -37,6 +39,7 @@ use crate::socket::{self, Pool};
 use crate::sync::Lock;
 
 use effect::{Dropped, Effect, Effects};
+use inward::Lookout;
 use join::Joins;
 use link::Link;
 use seat::Seats;
@@ -57,6 +60,7 @@ pub(crate) struct Driver {
     buffers: Arc<Pool>,
     /// Busy links get rings.
     rings: bool,
+    lookout: Lookout,
     state: Lock<State>,
 }
 
@@ -89,6 +93,7 @@ impl Driver {
         limits: mage_proto::Limits,
         supervisor: Option<Supervisor>,
         rings: bool,
+        patience: Duration,
     ) -> Result<Arc<Self>, getrandom::Error> {
         let (names, reserve) = OsNames::new()?;
         Ok(Arc::new_cyclic(|me: &Weak<Self>| Self {
@@ -98,6 +103,7 @@ impl Driver {
             names: reserve,
             buffers: Arc::default(),
             rings,
+            lookout: Lookout::new(patience),
             state: Lock::new(State {
                 me: me.clone(),
                 core: Some(Core::new(names, limits)),

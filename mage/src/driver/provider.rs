@@ -15,7 +15,7 @@ use super::effect::{Dropped, Effect, Effects};
 use super::flush::{LARGE, flush_before_sleep};
 use super::seat::{For, GONE, Seat, Waits};
 use super::{Core, Driver, State};
-use crate::adapter::{BoxFuture, WouldDeadlock};
+use crate::adapter::{BoxFuture, Patience, WouldDeadlock};
 use crate::backend::{Backend, End, MergeError};
 use crate::pipe::{CloseReason, Message, MessagePipe, SendErrorKind};
 
@@ -260,6 +260,7 @@ impl Backend for Driver {
     }
 
     fn send(&self, end: End, message: &mut Message) -> Result<(), SendErrorKind> {
+        Patience::expect_answer();
         if !message.pipes.iter().all(|pipe| self.owns(pipe)) {
             return Err(SendErrorKind::Foreign);
         }
@@ -289,6 +290,7 @@ impl Backend for Driver {
     }
 
     fn poll_writable(&self, end: End, waker: Option<&Waker>) -> Poll<Result<(), CloseReason>> {
+        Patience::expect_room();
         self.wait_for(end, For::Writing, waker, |state, _| match state.ended(end) {
             Some(reason) => Some(Err(reason)),
             None => state.is_writable(end).then_some(Ok(())),

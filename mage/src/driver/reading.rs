@@ -15,6 +15,7 @@
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
+use std::mem;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Weak};
@@ -23,12 +24,13 @@ use mage_proto::Note;
 
 use super::effect::Effects;
 use super::flush::{self, Deferral};
+use super::inward::{Inward, Pause};
 use super::link::Link;
 use super::said::Said;
 use super::way::{ASTRAY, CARRIED};
 use super::{Driver, State};
 use crate::adapter::{Drained, OnReady, Ready, Watch};
-use crate::ring::{self, Bell, Heard, RingReader};
+use crate::ring::{self, Heard};
 use crate::socket::{self, Carried, ReadBuffer, Received};
 use crate::sync::{Lock, Turn};
 
@@ -57,6 +59,7 @@ pub(super) fn begin(driver: &Driver, link: &Arc<Link>, socket: Arc<OwnedFd>) -> 
         socket: Arc::clone(&socket),
         due: AtomicU8::new(0),
         listening: AtomicBool::new(false),
+        looking: AtomicBool::new(false),
         turn: Turn::default(),
         input: Lock::new(input),
     });
@@ -79,6 +82,8 @@ struct Reader {
     due: AtomicU8,
     /// There is a bell that must be heard.
     listening: AtomicBool,
+    /// The ring was empty, and the bell's watch is to look again before this side says that it waits.
+    looking: AtomicBool,
     /// Who reads.
     turn: Turn,
     /// Locked by who has the turn.
@@ -107,14 +112,6 @@ enum Source {
     Ring(Inward),
 }
 
-/// A ring to read from.
-struct Inward {
-    ring: RingReader,
-    /// This side's, for a writer that waits for room.
-    bell: Arc<Bell>,
-    heard: Arc<Heard>,
-}
-
 /// What reading came to.
 enum Outcome {
     /// So many bytes, and there may be more.
@@ -132,32 +129,40 @@ struct Told {
     reader: Arc<Reader>,
     /// What is heard, where it is a bell that is watched.
     bell: Option<Arc<Heard>>,
+    /// The last call asked to be called again.
+    again: bool,
 }
 
 impl Told {
     fn of(reader: Arc<Reader>, bell: Option<Arc<Heard>>) -> OnReady {
-        let told = Self { reader, bell };
-        Box::new(move |ready| told.on_ready(ready))
+        let mut told = Self { reader, bell, again: false };
+        Box::new(move |ready| {
+            let drained = told.on_ready(ready);
+            told.again = drained == Drained::No;
+            drained
+        })
     }
 
     fn on_ready(&self, ready: Ready) -> Drained {
         let reader = &self.reader;
         let Some(driver) = reader.driver.upgrade() else { return Drained::Yes };
-        if ready.readable {
-            let what = match &self.bell {
-                None => SOCKET,
-                Some(heard) => {
-                    heard.hear();
-                    RING | RUNG
-                }
-            };
-            reader.due.fetch_or(what, Ordering::AcqRel);
+        if let Some(heard) = &self.bell {
+            let looks_again = reader.looking.swap(false, Ordering::AcqRel);
+            if ready.readable && !self.again {
+                heard.hear();
+                reader.due.fetch_or(RING | RUNG, Ordering::AcqRel);
+            } else if ready.readable || looks_again {
+                // Perhaps the bell, perhaps only what the last call left: not worth asking.
+                reader.due.fetch_or(RING, Ordering::AcqRel);
+            }
+        } else if ready.readable {
+            reader.due.fetch_or(SOCKET, Ordering::AcqRel);
         }
         let summoned = reader.link.summoned.swap(flush::NOT, Ordering::AcqRel) != flush::NOT;
         if reader.due.load(Ordering::Acquire) != 0 {
             // What is read sets going is written once, after all of it was handled.
             let deferral = Deferral::begin();
-            reader.read(&driver);
+            reader.read(&driver, self.bell.is_some());
             deferral.end();
         }
         if summoned || ready.writable {
@@ -165,7 +170,8 @@ impl Told {
         } else if self.bell.is_some() {
             reader.link.flush_full(&driver);
         }
-        if reader.due.load(Ordering::Acquire) == 0 { Drained::Yes } else { Drained::No }
+        let looks_again = self.bell.is_some() && reader.looking.load(Ordering::Acquire);
+        if reader.due.load(Ordering::Acquire) == 0 && !looks_again { Drained::Yes } else { Drained::No }
     }
 }
 
@@ -181,7 +187,7 @@ impl Drop for Told {
 }
 
 impl Reader {
-    fn read(self: &Arc<Self>, driver: &Driver) {
+    fn read(self: &Arc<Self>, driver: &Driver, looks_on: bool) {
         if !self.turn.request() {
             return;
         }
@@ -200,7 +206,7 @@ impl Reader {
                 enough = enough.saturating_sub(self.settle(driver, outcome, SOCKET));
             }
             if due & RING != 0 {
-                let outcome = self.read_ring(driver, &mut input, due & RUNG != 0);
+                let outcome = self.read_ring(driver, &mut input, due & RUNG != 0, looks_on);
                 enough = enough.saturating_sub(self.settle(driver, outcome, RING));
             }
             if enough == 0 {
@@ -255,39 +261,36 @@ impl Reader {
         }
     }
 
-    /// Looks into the ring once; with nothing there, says that this side waits and looks once more.
-    fn read_ring(self: &Arc<Self>, driver: &Driver, input: &mut Input, rung: bool) -> Outcome {
-        let (ring, bell) = match &mut input.source {
-            Source::Ring(Inward { ring, bell, heard: _ }) => (ring, bell),
-            Source::Agreed(Inward { heard, .. }) if rung => {
-                self.listen_no_more_if_over(heard);
+    /// Looks into the ring once; with nothing there, `looks_on` says whether it may be looked again later, instead of
+    /// saying that this side waits.
+    fn read_ring(self: &Arc<Self>, driver: &Driver, input: &mut Input, rung: bool, looks_on: bool) -> Outcome {
+        let inward = match &mut input.source {
+            Source::Ring(inward) => inward,
+            Source::Agreed(inward) if rung => {
+                self.listen_no_more_if_over(inward.heard());
                 return Outcome::Nothing;
             }
             Source::Agreed(_) | Source::Socket => return Outcome::Nothing,
         };
-        match input.buffer.read(ring, input.wanted) {
+        match inward.read(&mut input.buffer, input.wanted, &driver.lookout) {
             Ok(0) => {
-                ring.wait();
-                match ring.unread() {
-                    Ok(0) => {
-                        if rung && let Source::Ring(Inward { heard, .. }) = &input.source {
-                            self.listen_no_more_if_over(heard);
-                        }
+                let pause = if looks_on { inward.pause(&self.link.sent, &driver.lookout) } else { inward.sleep() };
+                match pause {
+                    Ok(Pause::Over) => Outcome::More(0),
+                    Ok(Pause::Turn) => {
+                        self.looking.store(true, Ordering::Release);
                         Outcome::Nothing
                     }
-                    Ok(_) => {
-                        ring.wait_no_more();
-                        Outcome::More(0)
+                    Ok(Pause::Sleep) => {
+                        if rung {
+                            self.listen_no_more_if_over(inward.heard());
+                        }
+                        Outcome::Nothing
                     }
                     Err(_) => Outcome::Bad(ASTRAY),
                 }
             }
             Ok(bytes) => {
-                match ring.wakes() {
-                    Ok(true) => bell.ring(),
-                    Ok(false) => {}
-                    Err(_) => return Outcome::Bad(ASTRAY),
-                }
                 self.link.answerable.store(true, Ordering::Relaxed);
                 match self.handle(driver, input, false) {
                     Ok(()) => Outcome::More(bytes),
@@ -310,8 +313,8 @@ impl Reader {
     /// The far end is gone, and writes no more; if it still does, nobody waits for it.
     fn read_to_the_end(self: &Arc<Self>, driver: &Driver, input: &mut Input) -> Outcome {
         let mut left = ring::CAPACITY as usize;
-        while let Source::Ring(Inward { ring, .. }) = &mut input.source
-            && let Ok(count @ 1..) = input.buffer.read(ring, input.wanted)
+        while let Source::Ring(inward) = &mut input.source
+            && let Ok(count @ 1..) = inward.read(&mut input.buffer, input.wanted, &driver.lookout)
         {
             if let Err(why) = self.handle(driver, input, false) {
                 return Outcome::Bad(why);
@@ -386,7 +389,7 @@ impl Reader {
                 }
                 self.link.flush_now(driver);
             }
-            Some(Said::Switch) => match std::mem::replace(&mut input.source, Source::Socket) {
+            Some(Said::Switch) => match mem::replace(&mut input.source, Source::Socket) {
                 Source::Agreed(inward) => {
                     input.source = Source::Ring(inward);
                     // What lies behind it in the socket came with handles, and says nothing.
@@ -432,7 +435,7 @@ impl Reader {
         self.listening.store(true, Ordering::Release);
         self.link.listen(watch);
         self.link.flush_now(driver);
-        Ok(Some(Inward { ring, bell, heard }))
+        Ok(Some(Inward::new(ring, bell, heard)))
     }
 }
 
@@ -451,7 +454,7 @@ impl Input {
     /// What came with the last read from the socket, behind the note that it is left: `bytes`, each with its handles. (A
     /// read ends behind a byte that has handles, so that there is one at the most.)
     fn split_carried(&mut self, bytes: usize, truncated: bool) -> Result<(), &'static str> {
-        let handles = std::mem::take(&mut self.handles);
+        let handles = mem::take(&mut self.handles);
         match (bytes, handles.is_empty()) {
             (0, true) => Ok(()),
             (1, empty) if truncated || !empty => self.keep(Carried { handles, truncated }),

@@ -18,7 +18,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 use std::time::Instant;
 
-use crate::adapter::{BoxFuture, WouldDeadlock};
+use crate::adapter::{BoxFuture, Patience, WouldDeadlock};
 use crate::backend::{Backend, End, MergeError};
 use crate::pipe::{CloseReason, Message, MessagePipe, SendErrorKind};
 
@@ -69,6 +69,7 @@ impl Backend for MemoryBackend {
     }
 
     fn send(&self, end: End, message: &mut Message) -> Result<(), SendErrorKind> {
+        Patience::expect_answer();
         if !message.pipes.iter().all(|pipe| self.owns(pipe)) {
             return Err(SendErrorKind::Foreign);
         }
@@ -100,6 +101,7 @@ impl Backend for MemoryBackend {
     }
 
     fn poll_writable(&self, end: End, waker: Option<&Waker>) -> Poll<Result<(), CloseReason>> {
+        Patience::expect_room();
         self.table().poll_writable(end, waker)
     }
 
