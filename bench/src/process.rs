@@ -98,7 +98,7 @@ pub(crate) fn cores() -> Result<[usize; 2]> {
     let set = sched_getaffinity(None)?;
     let mut cores = (0..CpuSet::MAX_CPU).filter(|&core| set.is_set(core));
     let first = cores.next().context("no core")?;
-    Ok([first, cores.last().unwrap_or(first)])
+    Ok([first, cores.next_back().unwrap_or(first)])
 }
 
 /// A command that runs `job` in this executable.
