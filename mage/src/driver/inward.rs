@@ -166,11 +166,13 @@ mod tests {
         }
     }
 
-    const FOR_EVER: Lookout = Lookout { most: Duration::MAX, who: AtomicUsize::new(0) };
+    fn for_ever() -> Lookout {
+        Lookout::new(Duration::MAX)
+    }
 
     #[test]
     fn a_reader_that_has_sent_nothing_sleeps_and_is_woken() {
-        let (mut link, lookout) = (Link::new(), FOR_EVER);
+        let (mut link, lookout) = (Link::new(), for_ever());
         assert_eq!(link.pause(&lookout), Pause::Sleep);
         assert!(link.write(), "the reader sleeps");
         assert_eq!(link.read(&lookout), 3);
@@ -179,7 +181,7 @@ mod tests {
 
     #[test]
     fn in_a_conversation_nobody_sleeps_and_nobody_is_woken() {
-        let (mut link, lookout) = (Link::new(), FOR_EVER);
+        let (mut link, lookout) = (Link::new(), for_ever());
         for _ in 0..3 {
             link.send();
             assert_eq!(link.pause(&lookout), Pause::Turn, "it looks on");
@@ -194,7 +196,7 @@ mod tests {
 
     #[test]
     fn what_comes_while_it_is_looked_on_is_seen_at_once() {
-        let (mut link, lookout) = (Link::new(), FOR_EVER);
+        let (mut link, lookout) = (Link::new(), for_ever());
         link.send();
         assert_eq!(link.read(&lookout), 0);
         link.write();
@@ -204,7 +206,7 @@ mod tests {
 
     #[test]
     fn one_ring_is_looked_on_at_a_time_the_last_that_was_written_to() {
-        let (mut one, mut two, lookout) = (Link::new(), Link::new(), FOR_EVER);
+        let (mut one, mut two, lookout) = (Link::new(), Link::new(), for_ever());
         one.send();
         assert_eq!(one.pause(&lookout), Pause::Turn);
         two.send();
