@@ -9,6 +9,9 @@
 //! While its reader looks on, a writer sees nobody wait and rings no bell: two processes in conversation make one system
 //! call each for a message, `sched_yield`.
 //!
+//! A node whose application waits for room (its last word on that counts, whichever thread said it) expects no answers: a
+//! sender that looked on for credit would be given it message by message.
+//!
 //! What must hold: a ring is left only after this side has said that it waits and has looked once more; one ring of a node
 //! is looked on at a time, the last that somebody wrote to, so that a server of many clients does not look for each of them
 //! while others have something to say.
@@ -46,17 +49,36 @@ pub(super) enum Pause {
     Sleep,
 }
 
+/// What an application that has just been heard of may wait for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Expected {
+    Answer,
+    /// To send more: that comes for many messages at once.
+    Room,
+}
+
 /// Who of a node's readers looks on, and for how long.
 #[derive(Debug)]
 pub(super) struct Lookout {
     pub(super) most: Duration,
+    /// What was expected last is an answer.
+    answer: AtomicBool,
     /// Where in memory its [`Inward`]'s bell is, which tells it from others.
     who: AtomicUsize,
 }
 
 impl Lookout {
     pub(super) fn new(most: Duration) -> Self {
-        Self { most, who: AtomicUsize::new(0) }
+        Self { most, answer: AtomicBool::new(true), who: AtomicUsize::new(0) }
+    }
+
+    /// The application has sent something, or waits for room.
+    pub(super) fn expect(&self, what: Expected) {
+        let answer = what == Expected::Answer;
+        // Nearly always it is known: what all threads read stays unwritten.
+        if self.answer.load(Ordering::Relaxed) != answer {
+            self.answer.store(answer, Ordering::Relaxed);
+        }
     }
 }
 
@@ -101,7 +123,7 @@ impl Inward {
             return false;
         }
         let lasts = self.patience.lasts(lookout.most, || {
-            self.conversing = sent.swap(false, Ordering::AcqRel);
+            self.conversing = sent.swap(false, Ordering::AcqRel) && lookout.answer.load(Ordering::Relaxed);
             self.conversing
         });
         if lasts {
@@ -215,6 +237,17 @@ mod tests {
         assert!(one.write());
         assert_eq!(two.pause(&lookout), Pause::Turn);
         assert!(!two.write());
+    }
+
+    #[test]
+    fn who_waits_for_room_sleeps_until_it_sends_again() {
+        let (mut link, lookout) = (Link::new(), for_ever());
+        link.send();
+        lookout.expect(Expected::Room);
+        assert_eq!(link.pause(&lookout), Pause::Sleep);
+        link.send();
+        lookout.expect(Expected::Answer);
+        assert_eq!(link.pause(&lookout), Pause::Turn);
     }
 
     #[test]

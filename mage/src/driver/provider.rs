@@ -13,6 +13,7 @@ use smallvec::SmallVec;
 
 use super::effect::{Dropped, Effect, Effects};
 use super::flush::{LARGE, flush_before_sleep};
+use super::inward::Expected;
 use super::seat::{For, GONE, Seat, Waits};
 use super::{Core, Driver, State};
 use crate::adapter::{BoxFuture, Patience, WouldDeadlock};
@@ -24,6 +25,15 @@ type CoreMessage = mage_proto::Message<std::os::fd::OwnedFd>;
 type Packed = SmallVec<[(End, Waits); 2]>;
 
 impl Driver {
+    /// Notes what the calling thread will wait for next, should it wait.
+    fn expect(&self, what: Expected) {
+        match what {
+            Expected::Answer => Patience::expect_answer(),
+            Expected::Room => Patience::expect_room(),
+        }
+        self.lookout.expect(what);
+    }
+
     fn owns(&self, pipe: &MessagePipe) -> bool {
         std::ptr::addr_eq(Arc::as_ptr(pipe.backend()), self)
     }
@@ -260,7 +270,7 @@ impl Backend for Driver {
     }
 
     fn send(&self, end: End, message: &mut Message) -> Result<(), SendErrorKind> {
-        Patience::expect_answer();
+        self.expect(Expected::Answer);
         if !message.pipes.iter().all(|pipe| self.owns(pipe)) {
             return Err(SendErrorKind::Foreign);
         }
@@ -290,11 +300,14 @@ impl Backend for Driver {
     }
 
     fn poll_writable(&self, end: End, waker: Option<&Waker>) -> Poll<Result<(), CloseReason>> {
-        Patience::expect_room();
-        self.wait_for(end, For::Writing, waker, |state, _| match state.ended(end) {
+        let polled = self.wait_for(end, For::Writing, waker, |state, _| match state.ended(end) {
             Some(reason) => Some(Err(reason)),
             None => state.is_writable(end).then_some(Ok(())),
-        })
+        });
+        if polled.is_pending() {
+            self.expect(Expected::Room);
+        }
+        polled
     }
 
     fn poll_closed(&self, end: End, waker: Option<&Waker>) -> Poll<CloseReason> {

@@ -101,8 +101,11 @@ impl Backend for MemoryBackend {
     }
 
     fn poll_writable(&self, end: End, waker: Option<&Waker>) -> Poll<Result<(), CloseReason>> {
-        Patience::expect_room();
-        self.table().poll_writable(end, waker)
+        let polled = self.table().poll_writable(end, waker);
+        if polled.is_pending() {
+            Patience::expect_room();
+        }
+        polled
     }
 
     fn poll_closed(&self, end: End, waker: Option<&Waker>) -> Poll<CloseReason> {
