@@ -96,7 +96,7 @@ fn name(measure: Measure) -> &'static str {
         Measure::ToOtherWorkload(Workload::Call64) => "to own call",
         Measure::ToOtherWorkload(_) => "to the other",
         Measure::SystemCalls => "system calls",
-        Measure::Allocations => "allocations",
+        Measure::Allocations => "own allocs",
         Measure::Faults => "page faults",
         Measure::Resident => "bytes a pipe",
         Measure::Descriptors => "fds a pipe",

@@ -27,7 +27,7 @@ pub(crate) enum Measure {
     ToOtherWorkload(Workload),
     /// System calls.
     SystemCalls,
-    /// Heap allocations.
+    /// Heap allocations besides those of values that the user's code is given to keep ([`Workload::kept`]).
     Allocations,
     /// Minor page faults.
     Faults,
@@ -171,7 +171,7 @@ fn figure(cells: &[Cell], cell: &Cell, measure: Measure) -> Option<f64> {
         Measure::CpuToOneLink => same_in(Links1).map(|one| cell.cpu / one.cpu),
         Measure::ToOtherWorkload(other) => same_in(other).map(|one| cell.nanoseconds.median / one.nanoseconds.median),
         Measure::SystemCalls => cell.system_calls,
-        Measure::Allocations => cell.allocations,
+        Measure::Allocations => cell.allocations.map(|all| all - cell.workload.kept()),
         Measure::Faults => Some(cell.faults),
         Measure::Resident => cell.extra.get("resident").copied(),
         Measure::Descriptors => cell.extra.get("descriptors").copied(),

@@ -194,6 +194,12 @@ impl Workload {
         self == Self::Pipes1M
     }
 
+    /// How many values that live on the heap each operation gives to the user's code: the implementation of a one-way message
+    /// is given its payload as a `Bytes`, which it may keep.
+    pub(crate) fn kept(self) -> f64 {
+        if self == Self::OneWay64 { 1.0 } else { 0.0 }
+    }
+
     /// The placements in which it makes sense.
     pub(crate) fn placements(self) -> &'static [Placement] {
         match self {
