@@ -17,6 +17,7 @@
 #![forbid(unsafe_code)]
 
 mod leader;
+mod parker;
 mod runner;
 mod task_loop;
 mod timer;

@@ -13,7 +13,8 @@ use std::thread::{self, JoinHandle};
 
 use mage::adapter::{BoxFuture, Occupied, Sequence, TaskRunner};
 
-use crate::leader::{Parker, Reactor};
+use crate::leader::Reactor;
+use crate::parker::Parker;
 use crate::task_loop::{LoopParts, QuitHandle, TaskLoop};
 
 /// Runs `future` as a local future of the loop behind `runner`.
