@@ -25,8 +25,9 @@ pub(crate) struct Credit {
     pub(crate) owed: Account,
 }
 
-/// An amount of bytes and messages; either may pass below zero.
+/// An amount of bytes and messages; either may pass below zero. Packed: each end of a pipe has three.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[repr(Rust, packed(4))]
 pub(crate) struct Account {
     pub(crate) bytes: i64,
     pub(crate) messages: i32,

@@ -175,7 +175,10 @@ impl<N: Naming> Teller<'_, N> {
             EventKind::End => "End".into(),
             EventKind::Gone { reply: false } => "Gone".into(),
             EventKind::Gone { reply: true } => "Gone{reply}".into(),
-            EventKind::Credit(Account { bytes, messages }) => format!("Credit{{{bytes} bytes, {messages} messages}}"),
+            EventKind::Credit(account) => {
+                let Account { bytes, messages } = *account;
+                format!("Credit{{{bytes} bytes, {messages} messages}}")
+            }
         }
     }
 

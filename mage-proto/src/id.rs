@@ -1,6 +1,7 @@
 //! Small numbers that mean something in one node only: the places of its ports and of its connections.
 
 use core::fmt;
+use core::num::NonZeroU32;
 
 /// A port's place in its node: a small number that is used again after the port is gone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -18,8 +19,8 @@ impl PortId {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LinkId {
     pub(crate) index: u32,
-    /// Counts the links of the node.
-    pub(crate) serial: u32,
+    /// Counts the links of the node, from one: so that where there may be none, that takes no room.
+    pub(crate) serial: NonZeroU32,
 }
 
 impl LinkId {

@@ -12,6 +12,7 @@
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
+use core::num::NonZeroU32;
 
 use crate::control::Takes;
 use crate::id::PortId;
@@ -23,7 +24,7 @@ use crate::port::Hint;
 /// One connection.
 #[derive(Debug, Clone)]
 pub(crate) struct Link<H> {
-    pub(crate) serial: u32,
+    pub(crate) serial: NonZeroU32,
     pub(crate) state: LinkState<H>,
     pub(crate) outbox: Outbox<H>,
     /// What the two nodes are called on this link, if it is an isolated one.

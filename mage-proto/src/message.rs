@@ -1,5 +1,6 @@
 //! What an application sends, and the keys by which it holds ports.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -49,7 +50,7 @@ impl<H> Message<H> {
 pub(crate) struct Data<H> {
     pub(crate) payload: Payload,
     pub(crate) cargo: Vec<PortId>,
-    pub(crate) handles: Vec<H>,
+    pub(crate) handles: Handles<H>,
     /// What the whole message counts, stamped by its sender; zero in every fragment but the first.
     pub(crate) cost: u32,
     /// Another fragment of the same message follows.
@@ -62,6 +63,30 @@ pub(crate) struct Data<H> {
     pub(crate) via: Option<LinkId>,
 }
 
+/// The handles of a message inside the core. Hardly any has some, while all are moved, and wait: so they are a pointer.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[expect(clippy::box_collection, reason = "a vector is three words even where there is nothing in it")]
+pub(crate) struct Handles<H>(Option<Box<Vec<H>>>);
+
+impl<H> Handles<H> {
+    pub(crate) const NONE: Self = Self(None);
+
+    pub(crate) fn len(&self) -> usize {
+        self.0.as_ref().map_or(0, |handles| handles.len())
+    }
+
+    #[inline]
+    pub(crate) fn take(&mut self) -> Vec<H> {
+        self.0.take().map_or_else(Vec::new, |handles| *handles)
+    }
+}
+
+impl<H> From<Vec<H>> for Handles<H> {
+    fn from(handles: Vec<H>) -> Self {
+        Self((!handles.is_empty()).then(|| Box::new(handles)))
+    }
+}
+
 impl<H> Data<H> {
     /// Continues the message begun by an earlier fragment.
     pub(crate) fn continues(&self) -> bool {
@@ -72,7 +97,8 @@ impl<H> Data<H> {
         self.cargo.len().saturating_add(self.handles.len())
     }
 
-    pub(crate) fn into_message(self) -> Message<H> {
-        Message { payload: self.payload, cargo: self.cargo.into_iter().map(Port).collect(), handles: self.handles }
+    pub(crate) fn into_message(mut self) -> Message<H> {
+        let handles = self.handles.take();
+        Message { payload: self.payload, cargo: self.cargo.into_iter().map(Port).collect(), handles }
     }
 }

@@ -13,6 +13,7 @@ use crate::message::Data;
 use crate::name::{Address, NameSource};
 use crate::output::Output;
 use crate::payload::Payload;
+use crate::port::queue::Queues;
 use crate::port::{Active, Assembly, Holder, Port, State};
 use crate::violation::RouteError;
 
@@ -35,8 +36,7 @@ impl<H, S: NameSource> Node<H, S> {
         let bytes = bytes_of(&data);
         let limits = &self.limits;
         let Some(Port { state: State::Active(active), .. }) = self.ports.get_mut(id) else { return };
-        self.spare.lend(&mut active.queue);
-        match active.arrive(data, limits) {
+        match active.arrive(&mut self.queues, data, limits) {
             Ok(Arrival::Part) => self.charge_arrival(via, bytes, id, from),
             Ok(Arrival::Whole { first }) => {
                 let held = active.holder == Holder::Application;
@@ -72,9 +72,14 @@ enum Arrival {
 
 impl<H> Active<H> {
     /// Queues a message or adds a fragment; gives it back with what is wrong with it.
-    fn arrive(&mut self, data: Data<H>, limits: &Limits) -> Result<Arrival, (Data<H>, RouteError)> {
+    fn arrive(
+        &mut self,
+        queues: &mut Queues<H>,
+        data: Data<H>,
+        limits: &Limits,
+    ) -> Result<Arrival, (Data<H>, RouteError)> {
         if data.continues() {
-            return self.continue_message(data);
+            return self.continue_message(queues, data);
         }
         if self.assembly.is_some() {
             return Err((data, out_of_place("a message begins inside another")));
@@ -88,7 +93,7 @@ impl<H> Active<H> {
             self.assembly = Some(Box::new(Assembly::begin(data, announced)));
             return Ok(Arrival::Part);
         }
-        Ok(Arrival::Whole { first: self.accept(data) })
+        Ok(Arrival::Whole { first: self.accept(queues, data) })
     }
 
     /// Counts the cost of a message that was admitted.
@@ -100,10 +105,10 @@ impl<H> Active<H> {
 
     /// Queues a whole message that was admitted; says whether nothing waited before it.
     #[inline]
-    pub(super) fn accept(&mut self, whole: Data<H>) -> bool {
+    pub(super) fn accept(&mut self, queues: &mut Queues<H>, whole: Data<H>) -> bool {
         self.charge(whole.cost);
         let first = self.queue.is_empty();
-        self.queue.push_back(whole);
+        queues.push(&mut self.queue, whole);
         first
     }
 
@@ -115,7 +120,7 @@ impl<H> Active<H> {
         cost == size.saturating_add(Limits::cost(0, 0))
             && size <= u64::from(limits.max_message)
             && self.unread.saturating_add(cost) <= u64::from(window.bytes)
-            && u32::try_from(self.queue.len()).is_ok_and(|waiting| waiting < window.messages)
+            && self.queue.len() < window.messages
     }
 
     /// The payload that a message announces, if it may come. `size`: the payload in bytes that came with this fragment.
@@ -129,7 +134,8 @@ impl<H> Active<H> {
         if announced > limit {
             return Err(RouteError::MessageTooLarge { size: announced, limit });
         }
-        let (unread, messages) = (self.unread.saturating_add(u64::from(cost)), self.queue.len().saturating_add(1));
+        let waiting = usize::try_from(self.queue.len()).unwrap_or(usize::MAX);
+        let (unread, messages) = (self.unread.saturating_add(u64::from(cost)), waiting.saturating_add(1));
         let window = self.credit.window;
         let limit = limits.hard_cap(window).saturating_add(Limits::cost(0, attachments));
         let most_messages = usize::try_from(window.messages).unwrap_or(usize::MAX).saturating_mul(4).saturating_add(1);
@@ -139,7 +145,7 @@ impl<H> Active<H> {
         Ok(announced)
     }
 
-    fn continue_message(&mut self, data: Data<H>) -> Result<Arrival, (Data<H>, RouteError)> {
+    fn continue_message(&mut self, queues: &mut Queues<H>, data: Data<H>) -> Result<Arrival, (Data<H>, RouteError)> {
         let Some(assembly) = &mut self.assembly else {
             return Err((data, out_of_place("a fragment continues no message")));
         };
@@ -154,7 +160,7 @@ impl<H> Active<H> {
         match self.assembly.take() {
             Some(assembly) => {
                 let first = self.queue.is_empty();
-                self.queue.push_back(assembly.into_data(false));
+                queues.push(&mut self.queue, assembly.into_data(false));
                 Ok(Arrival::Whole { first })
             }
             None => Ok(Arrival::Part),

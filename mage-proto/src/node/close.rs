@@ -69,6 +69,7 @@ use crate::kind::FrameKind;
 use crate::message::{Data, Port as Key};
 use crate::name::{Address, NameSource};
 use crate::output::Output;
+use crate::port::queue::Queues;
 use crate::port::{Active, Detached, Entry, Holder, Port, Proxy, State, Stub, StubWait, Told};
 
 impl<H, S: NameSource> Node<H, S> {
@@ -102,7 +103,7 @@ impl<H, S: NameSource> Node<H, S> {
     pub(super) fn close_end(&mut self, id: PortId, closing: Closing) -> VecDeque<Data<H>> {
         match self.ports.entry_mut(id) {
             Some(Entry::Detached(detached)) => {
-                let queue = core::mem::take(&mut detached.queue);
+                let queue = self.queues.take(&mut detached.queue);
                 self.ports.remove(id);
                 queue
             }
@@ -115,7 +116,7 @@ impl<H, S: NameSource> Node<H, S> {
                     self.emit(name, outbound, EventKind::Close(closing));
                 }
                 self.charge_lingering(id);
-                active.into_unread()
+                active.into_unread(&mut self.queues)
             }
             None => VecDeque::new(),
         }
@@ -128,7 +129,7 @@ impl<H, S: NameSource> Node<H, S> {
             return self.out_of_place(id, from, FrameKind::Close, "a message is not complete");
         }
         let (name, outbound, holder) = (*name, active.outbound, active.holder);
-        let queue = core::mem::take(&mut active.queue);
+        let queue = active.queue.hand_over();
         let reason = CloseReason::Closed { code: closing.code, text: closing.text };
         let window = active.credit.window;
         let detached = Detached { queue, origin: from.node, reason: reason.clone(), holder, window };
@@ -165,8 +166,8 @@ impl<H, S: NameSource> Node<H, S> {
 
 impl<H> Active<H> {
     /// Everything that waits unread, the incomplete message included.
-    pub(crate) fn into_unread(self) -> VecDeque<Data<H>> {
-        let mut unread = self.queue;
+    pub(crate) fn into_unread(mut self, queues: &mut Queues<H>) -> VecDeque<Data<H>> {
+        let mut unread = queues.take(&mut self.queue);
         unread.extend(self.assembly.map(|assembly| assembly.into_data(true)));
         unread
     }

@@ -89,7 +89,7 @@ impl<H, S: NameSource> Node<H, S> {
         match &mut port.state {
             State::Active(active) => {
                 let holder = active.holder;
-                let queue = core::mem::take(&mut active.queue);
+                let queue = active.queue.hand_over();
                 let partial = active.assembly.take().map(|assembly| assembly.into_data(true));
                 let reason = CloseReason::Lost(loss);
                 let window = active.credit.window;

@@ -97,8 +97,6 @@
 //!     A@X -> B'@Z: Data{"4 sent to where B went"}
 //! ```
 
-use alloc::collections::VecDeque;
-
 use super::Node;
 use crate::close::Loss;
 use crate::event::{Descriptor, EventKind};
@@ -107,6 +105,7 @@ use crate::id::PortId;
 use crate::kind::FrameKind;
 use crate::limits::MAX_HOPS;
 use crate::name::{Address, NameSource, NodeName};
+use crate::port::queue::Queue;
 use crate::port::{Active, Hint, Holder, Port, State, StubWait, Writer};
 use crate::violation::{RouteError, Violation};
 
@@ -139,7 +138,7 @@ impl<H, S: NameSource> Node<H, S> {
             writer: Writer::Sure(Address { node: from, port: writer }),
             state: State::Active(Active {
                 outbound: peer,
-                queue: VecDeque::new(),
+                queue: Queue::new(),
                 unread: 0,
                 assembly: None,
                 credit,

@@ -13,6 +13,7 @@ use crate::id::PortId;
 use crate::limits::Window;
 use crate::message::{Data, Port as Key};
 use crate::name::{Address, NameSource, NodeName, PortName};
+use crate::port::queue::Queues;
 use crate::port::{Active, Entry, Holder, Port, State};
 
 /// A port as tests see it.
@@ -121,7 +122,15 @@ impl<H, S: NameSource> Node<H, S> {
     /// Every port, for tests.
     #[must_use]
     pub fn port_views(&self) -> Vec<PortView> {
-        self.ports.iter().map(|(id, entry)| view(id, entry)).collect()
+        self.ports.iter().map(|(id, entry)| view(id, entry, &self.queues)).collect()
+    }
+
+    /// Messages that wait at ports: what the table of them counts, and what is in the queues; for tests.
+    #[must_use]
+    pub fn queued(&self) -> Tally {
+        let found = self.ports.iter().map(|(_, entry)| queued(entry, &self.queues).count());
+        let found = u64::try_from(found.fold(0, usize::saturating_add)).unwrap_or(u64::MAX);
+        Tally { kept: u64::from(self.queues.taken()), found }
     }
 
     /// Every link, for tests.
@@ -143,7 +152,7 @@ impl<H, S: NameSource> Node<H, S> {
             if let Entry::Routed(port) = entry {
                 find(port.owner, &mut |view| view.ports.found = view.ports.found.saturating_add(1));
             }
-            for (via, bytes) in waiting(entry) {
+            for (via, bytes) in waiting(entry, &self.queues) {
                 find(via, &mut |view| view.held.found = view.held.found.saturating_add(bytes));
             }
             for (via, bytes) in pended(entry) {
@@ -169,7 +178,7 @@ impl<H: fmt::Debug, S> Node<H, S> {
             role,
             ports,
             block: _,
-            spare: _,
+            queues,
             links,
             link_serial: _,
             nodes,
@@ -181,6 +190,9 @@ impl<H: fmt::Debug, S> Node<H, S> {
         let mut text = format!("{name:?} {role:?} {leave:?} {:?} {work:?} {outputs:?}", lost.order);
         for (id, entry) in ports.iter() {
             text.push_str(&format!("\n{id:?} {entry:?}"));
+            for data in queued(entry, queues) {
+                text.push_str(&format!(" {data:?}"));
+            }
         }
         for (index, link) in links {
             text.push_str(&format!("\n{index} {link:?}"));
@@ -205,17 +217,24 @@ fn size<H>(data: &Data<H>) -> (Option<LinkId>, u64) {
     (data.via, u64::try_from(data.payload.len()).unwrap_or(u64::MAX))
 }
 
+/// What is queued at an entry.
+fn queued<'a, H>(entry: &Entry<H>, queues: &'a Queues<H>) -> impl Iterator<Item = &'a Data<H>> {
+    let queue = match entry {
+        Entry::Detached(detached) => Some(&detached.queue),
+        Entry::Routed(Port { state: State::Active(active), .. }) => Some(&active.queue),
+        Entry::Routed(_) => None,
+    };
+    queue.into_iter().flat_map(|queue| queues.iter(queue))
+}
+
 /// What waits at an entry to be read, by the link that brought it.
-fn waiting<H>(entry: &Entry<H>) -> Vec<(Option<LinkId>, u64)> {
-    match entry {
-        Entry::Detached(detached) => detached.queue.iter().map(size).collect(),
-        Entry::Routed(Port { state: State::Active(active), .. }) => {
-            let part = active.assembly.as_ref();
-            let part = part.map(|part| (part.first.via, u64::try_from(part.bytes.len()).unwrap_or(u64::MAX)));
-            active.queue.iter().map(size).chain(part).collect()
-        }
-        Entry::Routed(_) => Vec::new(),
-    }
+fn waiting<H>(entry: &Entry<H>, queues: &Queues<H>) -> Vec<(Option<LinkId>, u64)> {
+    let part = match entry {
+        Entry::Routed(Port { state: State::Active(active), .. }) => active.assembly.as_ref(),
+        Entry::Routed(_) | Entry::Detached(_) => None,
+    };
+    let part = part.map(|part| (part.first.via, u64::try_from(part.bytes.len()).unwrap_or(u64::MAX)));
+    queued(entry, queues).map(size).chain(part).collect()
 }
 
 /// What is pended at an entry, by the link that brought it.
@@ -226,7 +245,7 @@ fn pended<H>(entry: &Entry<H>) -> Vec<(Option<LinkId>, u64)> {
     }
 }
 
-fn view<H>(id: PortId, entry: &Entry<H>) -> PortView {
+fn view<H>(id: PortId, entry: &Entry<H>, queues: &Queues<H>) -> PortView {
     let (port, active) = match entry {
         Entry::Routed(port) => match &port.state {
             State::Active(active) => (port, Some(active)),
@@ -240,7 +259,7 @@ fn view<H>(id: PortId, entry: &Entry<H>) -> PortView {
                 writer: None,
                 sends_to: None,
                 held: detached.holder == Holder::Application,
-                queued: detached.queue.len(),
+                queued: queued(entry, queues).count(),
                 unread: Tally::default(),
                 credit: None,
                 pended: Vec::new(),
@@ -259,8 +278,8 @@ fn view<H>(id: PortId, entry: &Entry<H>) -> PortView {
         writer: Some(port.writer.address()),
         sends_to: port.sends_to(),
         held: active.is_some_and(|active| active.holder == Holder::Application),
-        queued: active.map_or(0, |active| active.queue.len()),
-        unread: active.map_or_else(Tally::default, unread),
+        queued: queued(entry, queues).count(),
+        unread: active.map_or_else(Tally::default, |active| unread(active, queues)),
         credit: active.map(|active| CreditView {
             window: active.credit.window,
             send: active.credit.send.into(),
@@ -276,8 +295,8 @@ fn pended_view((from, waiting): (Address, Option<(u16, u64)>)) -> PendedView {
     PendedView { from, controls: u64::from(controls), bytes, poisoned: waiting.is_none() }
 }
 
-fn unread<H>(active: &Active<H>) -> Tally {
+fn unread<H>(active: &Active<H>, queues: &Queues<H>) -> Tally {
     let part = active.assembly.as_ref().map(|part| part.first.cost);
-    let costs = active.queue.iter().map(|data| data.cost).chain(part);
+    let costs = queues.iter(&active.queue).map(|data| data.cost).chain(part);
     Tally { kept: active.unread, found: costs.map(u64::from).fold(0, u64::saturating_add) }
 }

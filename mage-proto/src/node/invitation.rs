@@ -13,6 +13,7 @@
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
+use core::num::NonZeroU32;
 
 use super::receive::Refusal;
 use super::role::{Member, Role};
@@ -143,8 +144,8 @@ impl<H, S: NameSource> Node<H, S> {
         greet: Greet,
         isolated: Option<Box<Aliases>>,
     ) -> LinkId {
-        self.link_serial = self.link_serial.wrapping_add(1);
         let serial = self.link_serial;
+        self.link_serial = serial.checked_add(1).unwrap_or(NonZeroU32::MIN);
         let mut outbox = Outbox::new();
         write_control(outbox.frames(64), &Control::Greet(greet), 0);
         let woken = outbox.wakes();

@@ -162,8 +162,8 @@ impl<H, S: NameSource> Node<H, S> {
 
     /// The far side of `open` gets what was unread at `ended`, then its end.
     fn pass_rest(&mut self, ended: PortId, open: &Side) {
-        let Some(Entry::Detached(detached)) = self.ports.remove(ended) else { return };
-        for data in detached.queue {
+        let Some(Entry::Detached(mut detached)) = self.ports.remove(ended) else { return };
+        for data in self.queues.take(&mut detached.queue) {
             self.unhold(&data);
             self.emit(open.name, open.far, EventKind::Data(data));
         }
@@ -235,7 +235,7 @@ impl<H, S: NameSource> Node<H, S> {
         let proxy = State::Proxy(Proxy { target, told, queued: 0 });
         let state = self.ports.get_mut(id).map(|port| core::mem::replace(&mut port.state, proxy));
         match state {
-            Some(State::Active(active)) => active.into_unread(),
+            Some(State::Active(active)) => active.into_unread(&mut self.queues),
             Some(State::Stub(_) | State::Proxy(_) | State::Dead { .. }) | None => VecDeque::new(),
         }
     }

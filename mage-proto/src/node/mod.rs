@@ -36,6 +36,7 @@ mod transmit;
 
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
+use core::num::NonZeroU32;
 
 use hashbrown::HashMap;
 use slab::Slab;
@@ -50,7 +51,7 @@ use crate::name::{Address, NameSource, NodeName, PortName, node_name};
 use crate::outbox::{Outbox, Transmit};
 use crate::output::{Discard, Output};
 use crate::payload::Block;
-use crate::port::spare::Spare;
+use crate::port::queue::Queues;
 use crate::port::table::{Keys, Ports, draw_keys};
 use role::Role;
 
@@ -78,11 +79,11 @@ pub struct Node<H, S> {
     ports: Ports<H>,
     /// Where small payloads that arrive are copied to.
     block: Block,
-    /// Room for what waits at ports.
-    spare: Spare<H>,
+    /// What waits at ports.
+    queues: Queues<H>,
     links: Slab<Link<H>>,
-    /// Links made so far.
-    link_serial: u32,
+    /// The serial of the next link.
+    link_serial: NonZeroU32,
     /// The other nodes that this one is linked to or wants to meet.
     nodes: HashMap<NodeName, Reach<H>, Keys>,
     lost: Lost,
@@ -102,7 +103,7 @@ impl<H: Clone, S: Clone> Clone for Node<H, S> {
             role: self.role.clone(),
             ports: self.ports.clone(),
             block: Block::default(),
-            spare: self.spare.clone(),
+            queues: self.queues.clone(),
             links: self.links.clone(),
             link_serial: self.link_serial,
             nodes: self.nodes.clone(),
@@ -161,9 +162,9 @@ impl<H, S: NameSource> Node<H, S> {
             role: Role::Undecided,
             ports: Ports::new(keys.clone()),
             block: Block::default(),
-            spare: Spare::new(),
+            queues: Queues::new(),
             links: Slab::new(),
-            link_serial: 0,
+            link_serial: NonZeroU32::MIN,
             nodes: HashMap::with_hasher(keys.clone()),
             lost: Lost { order: VecDeque::new(), names: HashMap::with_hasher(keys) },
             work: VecDeque::new(),
@@ -266,7 +267,7 @@ impl<H, S: NameSource> Node<H, S> {
     /// Lets go of a message that nobody will read: its cargo is closed, the rest goes to the driver to be dropped.
     fn discard(&mut self, mut data: Data<H>) {
         let cargo = core::mem::take(&mut data.cargo);
-        if !data.handles.is_empty() || data.payload.is_shared() {
+        if data.handles.len() > 0 || data.payload.is_shared() {
             self.discard_later(Discard::Message(data.into_message()));
         }
         self.close_quietly(cargo);

@@ -7,7 +7,6 @@
 //! X sends "both are as they were" from A
 //! ```
 
-use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::mem::take;
 
@@ -22,6 +21,7 @@ use crate::limits::{Limits, Window};
 use crate::message::{Data, Message, Port as Key};
 use crate::name::{NameSource, NodeName, PortName, port_name};
 use crate::payload::Payload;
+use crate::port::queue::Queue;
 use crate::port::{Active, Entry, Hint, Holder, Port, State, Writer};
 
 /// A message that was not sent, and why. Nothing of it is lost.
@@ -100,7 +100,7 @@ impl<H, S: NameSource> Node<H, S> {
             writer: Writer::Sure(peer),
             state: State::Active(Active {
                 outbound: Some(peer),
-                queue: VecDeque::new(),
+                queue: Queue::new(),
                 unread: 0,
                 assembly: None,
                 credit: Credit::new(window),
@@ -164,6 +164,7 @@ impl<H, S: NameSource> Node<H, S> {
         let starved = active.credit.charge(cost);
         let Message { payload, cargo, handles } = message;
         let cargo: Vec<PortId> = cargo.into_iter().map(|key| key.0).collect();
+        let handles = handles.into();
         let data = Data { payload, cargo, handles, cost, more: false, starved, hops: 0, via: None };
         self.emit(name, outbound, EventKind::Data(data));
         self.run();
@@ -287,13 +288,12 @@ impl<H, S: NameSource> Node<H, S> {
     #[inline]
     fn take(&mut self, id: PortId) -> Result<Option<Message<H>>, CloseReason> {
         let data = match self.ports.entry_mut(id) {
-            Some(Entry::Detached(detached)) => match detached.queue.pop_front() {
+            Some(Entry::Detached(detached)) => match self.queues.pop(&mut detached.queue) {
                 Some(data) => data,
                 None => return Err(detached.reason.clone()),
             },
             Some(Entry::Routed(Port { name, state: State::Active(active), .. })) => {
-                let Some(data) = active.queue.pop_front() else { return Ok(None) };
-                self.spare.keep(&mut active.queue);
+                let Some(data) = self.queues.pop(&mut active.queue) else { return Ok(None) };
                 active.unread = active.unread.saturating_sub(u64::from(data.cost));
                 let due = active.credit.taken(data.cost, data.starved);
                 if let (Some(due), Some(outbound)) = (due, active.outbound) {

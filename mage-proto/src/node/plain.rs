@@ -17,7 +17,7 @@ use crate::frame::{DATA_HEAD_LEN, DataMarks, Head, PlainData};
 use crate::id::LinkId;
 use crate::id::PortId;
 use crate::link::{Link, LinkState};
-use crate::message::Data;
+use crate::message::{Data, Handles};
 use crate::name::{Address, NameSource, NodeName, PortName};
 use crate::outbox::COPIED;
 use crate::output::Output;
@@ -67,8 +67,7 @@ impl<H, S: NameSource> Node<H, S> {
             && active.admits_plain(size, cost, &self.limits)
         {
             let held = active.holder == Holder::Application;
-            self.spare.lend(&mut active.queue);
-            if active.accept(uncut(payload, cost, starved)) && held {
+            if active.accept(&mut self.queues, uncut(payload, cost, starved)) && held {
                 self.output(Output::Readable(id));
             }
             if Hint(id.0) != way.hint {
@@ -142,10 +141,10 @@ impl<H, S: NameSource> Node<H, S> {
         }
         carrier.held = held;
         let payload = self.block.copy(payload);
-        let (cargo, handles, via) = (Vec::new(), Vec::new(), Some(link));
         let mine = active.holder == Holder::Application;
-        self.spare.lend(&mut active.queue);
-        if active.accept(Data { payload, cargo, handles, cost, more: false, starved, hops: 0, via }) && mine {
+        let (cargo, handles, via) = (Vec::new(), Handles::NONE, Some(link));
+        let data = Data { payload, cargo, handles, cost, more: false, starved, hops: 0, via };
+        if active.accept(&mut self.queues, data) && mine {
             self.output(Output::Readable(id));
         }
         Some(head.len())
@@ -166,12 +165,13 @@ impl<H, S: NameSource> Node<H, S> {
         let from = Address { node: self.name, port: *name };
         let mut count = 0_usize;
         while count < max
-            && let Some(next) = active.queue.front_mut()
+            && let Some(next) = self.queues.front_mut(&active.queue)
             && next.cargo.is_empty()
         {
             let (cost, starved, via, size) = (next.cost, next.starved, next.via, next.payload.len());
-            into(&mut next.payload, &mut next.handles);
-            active.queue.pop_front();
+            let mut handles = next.handles.take();
+            into(&mut next.payload, &mut handles);
+            self.queues.pass(&mut active.queue);
             active.unread = active.unread.saturating_sub(u64::from(cost));
             let due = active.credit.taken(cost, starved);
             if let (Some(due), Some(dest)) = (due, active.outbound) {
@@ -184,7 +184,6 @@ impl<H, S: NameSource> Node<H, S> {
             }
             count = count.saturating_add(1);
         }
-        self.spare.keep(&mut active.queue);
         (count, active.queue.is_empty())
     }
 }
@@ -206,6 +205,6 @@ fn settled<H>(port: &mut Port<H>, from: Address) -> Option<&mut Active<H>> {
 /// A message as it is inside the core, whole and without ports.
 #[inline]
 fn uncut<H>(payload: &mut Payload, cost: u32, starved: bool) -> Data<H> {
-    let (payload, cargo, handles) = (take(payload), Vec::new(), Vec::new());
+    let (payload, cargo, handles) = (take(payload), Vec::new(), Handles::NONE);
     Data { payload, cargo, handles, cost, more: false, starved, hops: 0, via: None }
 }

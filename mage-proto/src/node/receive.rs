@@ -248,13 +248,14 @@ impl<H, S: NameSource> Node<H, S> {
     ) {
         let DataHead { cost, more, starved, hops, cargo, .. } = head;
         let cargo = self.accept_cargo(cargo, from.node, link);
+        let handles = handles.into();
         let data = Data { payload, cargo, handles, cost, more, starved, hops, via: Some(link) };
         self.deliver(Event { dest: self.address(dest), from, kind: EventKind::Data(data) });
     }
 
     fn handle_event(&mut self, from: Address, dest: PortName, kind: PlainEvent) {
         let kind = match kind {
-            EventKind::Data(data) => match data.handles.into_iter().next() {
+            EventKind::Data(mut data) => match data.handles.take().pop() {
                 Some(never) => match never {},
                 None => return,
             },

@@ -59,9 +59,11 @@ impl<H, S: NameSource> Node<H, S> {
     /// Where the message came from that is next at `port`.
     fn next_source(&self, port: &Key) -> Option<Source> {
         match self.ports.entry(port.0)? {
-            Entry::Detached(detached) => Some(Source { node: self.origin(detached.queue.front()?), direct: false }),
+            Entry::Detached(detached) => {
+                Some(Source { node: self.origin(self.queues.front(&detached.queue)?), direct: false })
+            }
             Entry::Routed(Port { writer, state: State::Active(Active { outbound, queue, .. }), .. }) => {
-                let node = self.origin(queue.front()?);
+                let node = self.origin(self.queues.front(queue)?);
                 let neighbours = [Some(writer.address()), *outbound];
                 let direct = neighbours.iter().all(|of| of.is_some_and(|of| Some(of.node) == node));
                 Some(Source { node, direct })

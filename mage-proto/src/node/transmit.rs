@@ -183,12 +183,12 @@ impl<H, S: NameSource> Node<H, S> {
             None => Told::Orphan,
         };
         let proxy = State::Proxy(Proxy { target, told, queued: 0 });
-        let State::Active(active) = core::mem::replace(&mut port.state, proxy) else {
+        let State::Active(mut active) = core::mem::replace(&mut port.state, proxy) else {
             return orphan(target.port, writer);
         };
         let mut credit = active.credit;
         let partial = active.assembly.map(|assembly| assembly.into_data(true));
-        for data in active.queue.into_iter().chain(partial) {
+        for data in self.queues.take(&mut active.queue).into_iter().chain(partial) {
             credit.unarrived(data.cost);
             self.unhold(&data);
             followers.push(Leaving { dest: target.port, from: writer, kind: EventKind::Data(data) });
@@ -203,7 +203,8 @@ impl<H, S: NameSource> Node<H, S> {
         // Its own name may still be that of a stub here, so what follows comes from a name that nobody has.
         let writer = port_name(&mut self.names);
         let mut descriptor = orphan(target.port, writer);
-        if let Some(Entry::Detached(Detached { queue, reason, window, .. })) = self.ports.remove(id) {
+        if let Some(Entry::Detached(Detached { mut queue, reason, window, .. })) = self.ports.remove(id) {
+            let queue = self.queues.take(&mut queue);
             descriptor.credit = Credit::new(window);
             let end = match reason {
                 CloseReason::Closed { code, text } => EventKind::Close(Closing { code, text }),
@@ -223,10 +224,18 @@ impl<H, S: NameSource> Node<H, S> {
         }
     }
 
-    fn queue_data(&mut self, node: NodeName, dest: PortName, from: PortName, data: Data<H>, cargo: Vec<Descriptor>) {
+    fn queue_data(
+        &mut self,
+        node: NodeName,
+        dest: PortName,
+        from: PortName,
+        mut data: Data<H>,
+        cargo: Vec<Descriptor>,
+    ) {
         let Some(origin) = self.charge_origin(from, &data) else { return self.discard(data) };
-        let handles = u16::try_from(data.handles.len()).unwrap_or(u16::MAX);
-        let Data { payload, handles: attached, cost, more, starved, hops, .. } = data;
+        let attached = data.handles.take();
+        let handles = u16::try_from(attached.len()).unwrap_or(u16::MAX);
+        let Data { payload, cost, more, starved, hops, .. } = data;
         let marks = DataMarks { dest, from, cost, more, starved, hops, handles };
         self.with_outbox(node, |outbox| outbox.message(marks, cargo, payload, attached, origin));
     }

@@ -12,11 +12,10 @@
 //! that no application holds.
 
 pub(crate) mod pending;
-pub(crate) mod spare;
+pub(crate) mod queue;
 pub(crate) mod table;
 
 use alloc::boxed::Box;
-use alloc::collections::VecDeque;
 use core::fmt;
 
 use crate::close::CloseReason;
@@ -26,6 +25,7 @@ use crate::limits::Window;
 use crate::message::Data;
 use crate::name::{Address, NodeName, PortName};
 use pending::Pending;
+use queue::Queue;
 
 /// What a port's place in the table holds.
 #[derive(Debug, Clone)]
@@ -33,7 +33,7 @@ pub(crate) enum Entry<H> {
     /// Part of a route.
     Routed(Port<H>),
     /// What the application still holds of a port whose route has ended.
-    Detached(Detached<H>),
+    Detached(Detached),
 }
 
 /// A port that is part of a route.
@@ -85,7 +85,8 @@ pub(crate) enum State<H> {
 pub(crate) struct Active<H> {
     /// Where it sends; `None` once the far side is known to be closed or failed before the end of its stream came.
     pub(crate) outbound: Option<Address>,
-    pub(crate) queue: VecDeque<Data<H>>,
+    /// What waits to be read: taken out before the end is let go of.
+    pub(crate) queue: Queue,
     /// Cost in bytes of what waits in `queue` and `assembly`.
     pub(crate) unread: u64,
     /// A message of which not all fragments have come.
@@ -166,8 +167,8 @@ pub(crate) enum Told {
 
 /// What the application still holds of a port whose route has ended.
 #[derive(Debug, Clone)]
-pub(crate) struct Detached<H> {
-    pub(crate) queue: VecDeque<Data<H>>,
+pub(crate) struct Detached {
+    pub(crate) queue: Queue,
     /// The node of its last writer.
     pub(crate) origin: NodeName,
     pub(crate) reason: CloseReason,

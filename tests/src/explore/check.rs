@@ -23,6 +23,8 @@ impl State {
             assert!(!self.ends[..place].iter().any(held), "S6: {end:?} is held twice");
         }
         for node in self.nodes.iter().flatten() {
+            let queued = node.queued();
+            assert_eq!(queued.kept, queued.found, "S9: messages are in nobody's queue");
             for port in node.port_views() {
                 assert_eq!(port.unread.kept, port.unread.found, "S9: {port:?}");
                 if let (Some(credit), 0) = (port.credit, self.merged()) {

@@ -26,6 +26,7 @@ impl World {
                 assert!(local || few, "S9: {pended:?} at {node}");
             }
         }
+        balanced(node, "messages in queues", state.queued());
         for link in state.link_views() {
             balanced(node, "ports of a link", link.ports);
             balanced(node, "bytes held for a link", link.held);
