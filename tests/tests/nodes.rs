@@ -1,5 +1,6 @@
 //! Several nodes of one process over real sockets, on each adapter: what the driver promises, without the cost of
-//! processes. Each promise is a function over an executor; none sleeps.
+//! processes. Each promise is a function over an executor; none sleeps. (`by_hand` and `resting` bring an adapter of their
+//! own, which does nothing unless it is told to.)
 
 use std::os::unix::net::UnixStream;
 
@@ -11,6 +12,10 @@ use mage_tests::children::Running;
 mod blame;
 #[path = "nodes/blocking.rs"]
 mod blocking;
+#[path = "nodes/by_hand.rs"]
+mod by_hand;
+#[path = "nodes/hand.rs"]
+mod hand;
 #[path = "nodes/isolated.rs"]
 mod isolated;
 #[path = "nodes/joining.rs"]
@@ -23,6 +28,8 @@ mod listening;
 mod losing;
 #[path = "nodes/messages.rs"]
 mod messages;
+#[path = "nodes/resting.rs"]
+mod resting;
 #[path = "nodes/rigged.rs"]
 mod rigged;
 #[path = "nodes/rings.rs"]

@@ -202,6 +202,14 @@ mod tests {
     }
 
     #[test]
+    fn what_came_before_it_was_said_that_this_side_waits_is_seen() {
+        let mut link = Link::new();
+        link.write();
+        assert_eq!(link.inward.sleep(), Ok(Pause::Over));
+        assert!(!link.write(), "nobody sleeps");
+    }
+
+    #[test]
     fn in_a_conversation_nobody_sleeps_and_nobody_is_woken() {
         let (mut link, lookout) = (Link::new(), for_ever());
         for _ in 0..3 {

@@ -152,6 +152,7 @@ programs! {
         a_worker_that_is_dropped_is_reaped
         a_grandchild_inherits_no_socket
         a_process_without_descriptors_loses_one_pipe_only
+        handles_beside_a_ring_that_find_no_room_lose_their_pipes_only
     }
 }
 

@@ -179,3 +179,76 @@ pub(super) mod a_process_without_descriptors_loses_one_pipe_only {
         send(&lives_on, &b"still there"[..]).await;
     }
 }
+
+pub(super) mod handles_beside_a_ring_that_find_no_room_lose_their_pipes_only {
+    use mage::MessagePipe;
+    use mage::pipe::{CloseReason, Loss};
+    use rustix::process::{Resource, Rlimit, setrlimit};
+
+    use super::*;
+
+    /// So many exchanges make a link busy for certain.
+    const BUSY: usize = 50;
+
+    /// Some handles, and which message it is.
+    fn with_handles(count: usize) -> Message {
+        let handles = (0..count).map(|_| fs::File::open("/dev/null").expect("a file").into()).collect();
+        Message { handles, ..Message::from(&b"with handles"[..]) }
+    }
+
+    pub(in crate::programs) async fn parent(stage: &Stage) {
+        let mut worker = stage.child("has no descriptors").pipes(4).spawn(&stage.node).expect("a child");
+        let mut pipe = || worker.take_pipe().expect("a pipe");
+        let (lives_on, none, some, all) = (pipe(), pipe(), pipe(), pipe());
+        for _ in 0..BUSY {
+            send(&lives_on, &b"ping"[..]).await;
+            receive(&lives_on).await;
+        }
+        receive(&lives_on).await;
+        send(&none, with_handles(2)).await;
+        ask(&lives_on).await;
+        send(&some, with_handles(3)).await;
+        ask(&lives_on).await;
+        send(&all, with_handles(3)).await;
+        ask(&lives_on).await;
+        succeeded(worker).await;
+    }
+
+    async fn ask(pipe: &MessagePipe) {
+        send(pipe, &b"still there?"[..]).await;
+        assert_eq!(*receive(pipe).await.payload, *b"still there");
+    }
+
+    async fn answer(pipe: &MessagePipe) {
+        assert_eq!(*receive(pipe).await.payload, *b"still there?");
+        send(pipe, &b"still there"[..]).await;
+    }
+
+    pub(in crate::programs) async fn child(stage: &Stage, _part: &str) {
+        let accepting = mage::Invitation::inherited().expect("an invitation").accept(&stage.node);
+        let pipes = <[_; 4]>::try_from(accepting.all().await.expect("pipes")).expect("four pipes");
+        let [lives_on, none, some, all] = pipes;
+        for _ in 0..BUSY {
+            receive(&lives_on).await;
+            send(&lives_on, &b"pong"[..]).await;
+        }
+        let mapped = fs::read_to_string("/proc/self/maps").expect("a list of what is mapped");
+        assert!(mapped.contains("mage-ring"), "{mapped}");
+        setrlimit(Resource::Nofile, Rlimit { current: Some(200), maximum: Some(200) }).expect("a lower limit");
+        let mut files = Vec::new();
+        while let Ok(file) = fs::File::open("/dev/null") {
+            files.push(file);
+        }
+        send(&lives_on, &b"none is left"[..]).await;
+        assert_eq!(none.receive().await.expect_err("no message"), CloseReason::Lost(Loss::Exhausted));
+        // Room for one of three.
+        drop(files.pop());
+        answer(&lives_on).await;
+        assert_eq!(some.receive().await.expect_err("no message"), CloseReason::Lost(Loss::Exhausted));
+        drop(files);
+        answer(&lives_on).await;
+        let message = receive(&all).await;
+        assert_eq!((&message.payload[..], message.handles.len()), (&b"with handles"[..], 3));
+        answer(&lives_on).await;
+    }
+}
