@@ -108,7 +108,7 @@ pub(crate) fn command(job: &Job) -> Result<Command> {
     Ok(command)
 }
 
-/// Runs a client and returns what it found. `through`: what to start it with, as `strace`.
+/// Runs a client and returns what it found. `through`: what to start it with, as `perf` or `strace`.
 pub(crate) fn run(job: &Job, through: &[&str]) -> Result<Sample> {
     let mut direct = command(job)?;
     let mut child = match through.split_first() {
