@@ -6,9 +6,9 @@ use std::os::unix::net::UnixStream;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use mage::MessagePipe;
 use mage::node::NodeEvent;
 use mage::pipe::{CloseReason, Loss};
+use mage::{MessagePipe, Node};
 use mage_proto::note;
 use mage_tests::children::{Executor, Running};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -28,6 +28,12 @@ fn each(executor: Executor, attacks: &[(&str, Attack)]) {
     }
 }
 
+/// Has a rogue join the network of `node`: the pipe to it, and the rogue.
+fn join(node: &Node) -> (MessagePipe, Rogue) {
+    let (to_node, to_rogue) = UnixStream::pair().unwrap();
+    (node.invite(to_rogue).unwrap(), Rogue::join(to_node))
+}
+
 fn attacked(running: &Running, name: &str, attack: &Attack) {
     let (report, reports) = mpsc::channel();
     let node = running.supervised(move |event| drop(report.send(event)));
@@ -36,9 +42,7 @@ fn attacked(running: &Running, name: &str, attack: &Attack) {
     let honest = running.node();
     let far = honest.accept(to_node).wait().unwrap();
 
-    let (to_node, to_rogue) = UnixStream::pair().unwrap();
-    let lost = node.invite(to_rogue).unwrap();
-    let mut rogue = Rogue::join(to_node);
+    let (lost, mut rogue) = join(&node);
     attack(&mut rogue, &lost);
     let event = reports.recv_timeout(Duration::from_secs(60)).expect(name);
     assert!(matches!(event, NodeEvent::BadPeer { node: Some(_), .. }), "{name}: {event:?}");
@@ -164,9 +168,7 @@ pub(crate) fn the_handles_of_a_link_that_ended_are_closed(executor: Executor) {
     let (rope, end) = bell();
     let (reading, writing) = rustix::pipe::pipe().unwrap();
     let node = running.node();
-    let (to_node, to_rogue) = UnixStream::pair().unwrap();
-    let lost = node.invite(to_rogue).unwrap();
-    let mut rogue = Rogue::join(to_node);
+    let (lost, mut rogue) = join(&node);
     rogue.say(OFFER, &[&memory(RING, SealFlags::SHRINK), &end]);
     while rogue.hear().said[..] != *TAKEN {}
     rogue.say(TAKEN, &[]);
@@ -185,9 +187,7 @@ pub(crate) fn the_handles_of_a_link_that_ended_are_closed(executor: Executor) {
 pub(crate) fn an_offer_that_nobody_answers_changes_nothing(executor: Executor) {
     let running = executor.start();
     let node = running.node();
-    let (to_node, to_rogue) = UnixStream::pair().unwrap();
-    let pipe = node.invite(to_rogue).unwrap();
-    let mut rogue = Rogue::join(to_node);
+    let (pipe, mut rogue) = join(&node);
     for number in 0..100_u32 {
         pipe.send(message(&number.to_le_bytes())).unwrap();
         assert_eq!(rogue.receive(), number.to_le_bytes());
@@ -198,9 +198,7 @@ pub(crate) fn an_offer_that_nobody_answers_changes_nothing(executor: Executor) {
 pub(crate) fn a_bell_that_ends_harms_only_who_ended_it(executor: Executor) {
     let running = executor.start();
     let node = running.node();
-    let (to_node, to_rogue) = UnixStream::pair().unwrap();
-    let lost = node.invite(to_rogue).unwrap();
-    let mut rogue = Rogue::join(to_node);
+    let (lost, mut rogue) = join(&node);
     let rings = rogue.switch();
     drop(rings.bell);
     rings.out.write_all_at(&[0xee; 1000], 4096).unwrap();
